@@ -1,0 +1,104 @@
+/* The only place that calls malloc. */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local uint64_t tries;
+static _Thread_local uint64_t fail_at;
+
+static _Noreturn void out_of_memory(size_t size)
+{
+    fprintf(stderr, "leat: out of memory (%zu bytes for the program's own tables)\n", size);
+    abort();
+}
+
+void *leat_new(size_t size)
+{
+    return leat_new_array(1, size);
+}
+
+void *leat_new_array(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size ? size : 1);
+
+    if (p == NULL)
+        out_of_memory(count * size);
+    return p;
+}
+
+void *leat_renew(void *old, size_t size)
+{
+    void *p = realloc(old, size ? size : 1);
+
+    if (p == NULL)
+        out_of_memory(size);
+    return p;
+}
+
+char *leat_strndup(const char *text, size_t len)
+{
+    char *copy = leat_new(len + 1);
+
+    memcpy(copy, text, len);
+    return copy;
+}
+
+char *leat_strdup(const char *text)
+{
+    return leat_strndup(text, strlen(text));
+}
+
+char *leat_format(const char *fmt, ...)
+{
+    va_list ap;
+    char *text;
+    int len;
+
+    va_start(ap, fmt);
+    len = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    text = leat_new((size_t)(len < 0 ? 0 : len) + 1);
+    va_start(ap, fmt);
+    vsnprintf(text, (size_t)(len < 0 ? 0 : len) + 1, fmt, ap);
+    va_end(ap);
+    return text;
+}
+
+static int may_fail_now(void)
+{
+    tries++;
+    return fail_at != 0 && --fail_at == 0;
+}
+
+void *leat_try(size_t size)
+{
+    return may_fail_now() ? NULL : malloc(size ? size : 1);
+}
+
+void *leat_try_zeroed(size_t size)
+{
+    return may_fail_now() ? NULL : calloc(1, size ? size : 1);
+}
+
+void *leat_try_resize(void *old, size_t size)
+{
+    return may_fail_now() ? NULL : realloc(old, size ? size : 1);
+}
+
+void leat_free(void *memory)
+{
+    free(memory);
+}
+
+void leat_mem_fail_at(uint64_t nth)
+{
+    fail_at = nth;
+}
+
+uint64_t leat_mem_tries(void)
+{
+    return tries;
+}

@@ -1,0 +1,32 @@
+/* All memory of the process comes from here, in two kinds.
+ *
+ * Settings, instances and tables: leat_new() and friends never return NULL; when there is no memory
+ * they end the process with a sentence. Data (bodies, batches, calls): leat_try() and friends
+ * return NULL and the caller refuses the data with "retry". Tests make the n-th leat_try() fail and
+ * count them. */
+#ifndef LEAT_BASE_MEM_H
+#define LEAT_BASE_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void *leat_new(size_t size);                     /* zeroed */
+void *leat_new_array(size_t count, size_t size); /* zeroed; aborts when count * size overflows */
+void *leat_renew(void *old, size_t size);        /* grows or shrinks; new bytes are not zeroed */
+char *leat_strdup(const char *text);
+char *leat_strndup(const char *text, size_t len);
+char *leat_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+void *leat_try(size_t size);                   /* not zeroed; NULL: no memory */
+void *leat_try_zeroed(size_t size);            /* NULL: no memory */
+void *leat_try_resize(void *old, size_t size); /* NULL: no memory, and `old` stays as it was */
+
+void leat_free(void *memory); /* takes NULL */
+
+/* For tests. The n-th leat_try() of this thread from now on fails (1 = the next one); 0 switches
+ * that off. */
+void leat_mem_fail_at(uint64_t nth);
+/* For tests: how many leat_try() calls this thread has made. */
+uint64_t leat_mem_tries(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* Text that grows while it is written, up to a stated maximum.
+ *
+ * Errors stick: after one append did not fit (maximum, or no memory) all later ones do nothing and
+ * leat_text_ok() is false, so a writer checks once at its end. */
+#ifndef LEAT_BASE_TEXT_H
+#define LEAT_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+struct leat_text {
+    char *data; /* always NUL-terminated once something was added; may be NULL before */
+    size_t len, cap, max;
+    bool failed;
+};
+
+void leat_text_init(struct leat_text *t, size_t max); /* allocates nothing */
+void leat_text_done(struct leat_text *t);             /* frees; `t` is as after init */
+void leat_text_clear(struct leat_text *t); /* empty again, keeps its memory, forgets the error */
+void leat_text_add(struct leat_text *t, const void *data, size_t len);
+void leat_text_str(struct leat_text *t, const char *text);
+void leat_text_char(struct leat_text *t, char c);
+void leat_text_printf(struct leat_text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+bool leat_text_reserve(struct leat_text *t, size_t more); /* room for `more` bytes, false: failed */
+bool leat_text_ok(const struct leat_text *t);
+const char *leat_text_get(const struct leat_text *t); /* never NULL */
+char *leat_text_take(struct leat_text *t); /* the caller frees it with leat_free(); never NULL */
+struct leat_bytes leat_text_bytes(const struct leat_text *t);
+
+#endif

@@ -1,0 +1,35 @@
+/* OTLP/JSON to protobuf bytes and back.
+ *
+ * Source: opentelemetry-proto docs/specification.md, "JSON Protobuf Encoding": ids in hex, 64-bit
+ * integers as decimal strings (numbers accepted), enums as integers (names accepted),
+ * lowerCamelCase keys (snake_case accepted), unknown keys skipped, doubles also as "NaN",
+ * "Infinity", "-Infinity", bytes in base64, null is the default. */
+#ifndef LEAT_PROTO_OTLP_JSON_H
+#define LEAT_PROTO_OTLP_JSON_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/signal.h"
+#include "base/text.h"
+#include "proto/otlp_view.h"
+
+enum leat_json_result {
+    LEAT_JSON_OK,
+    LEAT_JSON_BAD,       /* `err`: what and at which byte */
+    LEAT_JSON_NO_MEMORY, /* budget spent or no memory: the caller may try again later */
+};
+
+/* JSON export request to protobuf bytes in a new buffer charged to `budget`. The result passes
+ * leat_otlp_check(), whose count is in *ret_count. Depth and number of records are bounded as
+ * there. */
+enum leat_json_result leat_otlp_from_json(enum leat_signal signal, struct leat_bytes json,
+                                          struct leat_budget *budget, struct leat_buf **ret,
+                                          struct leat_otlp_count *ret_count, struct leat_err *err);
+
+/* A checked request as one JSON object, without blanks or newlines ({"resourceSpans":[…]}),
+ * appended to `out`. Two requests joined: pass them as `n` parts. Errors stick in `out`. */
+void leat_otlp_to_json(enum leat_signal signal, const struct leat_bytes *parts, size_t n,
+                       struct leat_text *out);
+
+#endif
