@@ -112,7 +112,7 @@ static inline const uint8_t *quick_value_field(struct leat_otlp_checker *c, cons
     if (p == NULL)
         return MISS(e);
     if (!quick_value(p, end) &&
-        !leat_otlp_walk(c, &leat_otlp_any_value, (struct leat_wire){p, end}, 1))
+        !leat_otlp_check_message(c, &leat_otlp_any_value, (struct leat_wire){p, end}, 1))
         return MISS(e);
     return end;
 }
@@ -154,7 +154,7 @@ static const uint8_t *slow_attr(struct leat_otlp_checker *c, const uint8_t *p, c
     const uint8_t *end;
 
     p = quick_open(p, e, &end);
-    return p != NULL && leat_otlp_walk(c, &leat_otlp_key_value, (struct leat_wire){p, end}, 0)
+    return p != NULL && leat_otlp_check_message(c, &leat_otlp_key_value, (struct leat_wire){p, end}, 0)
                ? end
                : MISS(e);
 }

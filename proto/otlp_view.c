@@ -60,7 +60,7 @@ static bool sub_message(struct leat_otlp_checker *c, const struct leat_otlp_fiel
             return refuse(c, LEAT_OTLP_TOO_MANY, "more than 1000000 records in one request");
         c->count.items++;
     }
-    return leat_otlp_walk(c, f->message, w, depth);
+    return leat_otlp_check_message(c, f->message, w, depth);
 }
 
 /* The length-delimited value `w` of field `f`. */
@@ -118,7 +118,7 @@ static bool walk_field(struct leat_otlp_checker *c, const struct leat_otlp_messa
 /* `depth`: how many AnyValues are around or at `m`. It bounds the recursion: each level of values
  * takes three messages at most (value, list, pair), and there are eight around
  * the values at most. */
-bool leat_otlp_walk(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
+bool leat_otlp_check_message(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
                     struct leat_wire w, unsigned depth)
 {
     while (w.at != w.end) {
@@ -138,7 +138,7 @@ enum leat_otlp_verdict leat_otlp_check(enum leat_signal signal, struct leat_byte
 
     if (request.len > LEAT_OTLP_SLACK)
         c.safe += request.len - LEAT_OTLP_SLACK;
-    if (!leat_otlp_walk(&c, m, leat_wire_of(request), 0)) {
+    if (!leat_otlp_check_message(&c, m, leat_wire_of(request), 0)) {
         *ret = (struct leat_otlp_count){0, 0};
         *ret_why = c.why;
         return c.verdict;
