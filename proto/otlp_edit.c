@@ -490,8 +490,9 @@ enum leat_edit_result leat_otlp_edit(enum leat_signal signal, struct leat_bytes 
         goto failed;
     if (e.buf == NULL)
         return LEAT_EDIT_SAME;
-    if (!copy_to(&e, request.data + request.len) || leat_buf_resize(&e.buf, e.buf->len) < 0)
+    if (!copy_to(&e, request.data + request.len))
         goto failed;
+    (void)leat_buf_resize(&e.buf, e.buf->len); /* if it cannot shrink, it stays as it is */
     *ret = e.buf;
     return LEAT_EDIT_CHANGED;
 failed:
