@@ -37,6 +37,8 @@ static void again_partial(const struct leat_otlp_partial *p)
     }
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct leat_bytes body = leat_bytes(data, size);
