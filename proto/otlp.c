@@ -17,6 +17,8 @@
 #define ONE      .repeated = false
 #define REPEATED .repeated = true
 #define PRESENT  .optional = true
+#define INSIDE   .items = LEAT_OTLP_INSIDE
+#define ITEM     .repeated = true, .items = LEAT_OTLP_ITEM
 #define ONEOF    .oneof = true, .optional = true
 #define TABLE(FIELDS, NAME)                                                                        \
     {                                                                                              \
@@ -171,14 +173,14 @@ const struct leat_otlp_message leat_otlp_span = TABLE(span_fields, "Span");
 
 static const struct leat_otlp_field scope_spans_fields[] = {
     [1] = SUB("ScopeSpans", "scope", "scope", leat_otlp_scope, ONE),
-    [2] = SUB("ScopeSpans", "spans", "spans", leat_otlp_span, REPEATED),
+    [2] = SUB("ScopeSpans", "spans", "spans", leat_otlp_span, ITEM),
     [3] = SCALAR("ScopeSpans", "schema_url", "schemaUrl", STRING, ONE),
 };
 static const struct leat_otlp_message scope_spans = TABLE(scope_spans_fields, "ScopeSpans");
 
 static const struct leat_otlp_field resource_spans_fields[] = {
     [1] = SUB("ResourceSpans", "resource", "resource", leat_otlp_resource, ONE),
-    [2] = SUB("ResourceSpans", "scope_spans", "scopeSpans", scope_spans, REPEATED),
+    [2] = SUB("ResourceSpans", "scope_spans", "scopeSpans", scope_spans, INSIDE, REPEATED),
     [3] = SCALAR("ResourceSpans", "schema_url", "schemaUrl", STRING, ONE),
 };
 static const struct leat_otlp_message resource_spans =
@@ -186,7 +188,7 @@ static const struct leat_otlp_message resource_spans =
 
 static const struct leat_otlp_field spans_request_fields[] = {
     [1] = SUB("ExportTraceServiceRequest", "resource_spans", "resourceSpans", resource_spans,
-              REPEATED),
+              INSIDE, REPEATED),
 };
 static const struct leat_otlp_message spans_request =
     TABLE(spans_request_fields, "ExportTraceServiceRequest");
@@ -243,7 +245,7 @@ static const struct leat_otlp_field histogram_point_fields[] = {
     [11] = SCALAR("HistogramDataPoint", "min", "min", DOUBLE, PRESENT),
     [12] = SCALAR("HistogramDataPoint", "max", "max", DOUBLE, PRESENT),
 };
-static const struct leat_otlp_message histogram_point =
+const struct leat_otlp_message leat_otlp_histogram_point =
     TABLE(histogram_point_fields, "HistogramDataPoint");
 
 static const struct leat_otlp_field buckets_fields[] = {
@@ -295,12 +297,12 @@ static const struct leat_otlp_message summary_point =
     TABLE(summary_point_fields, "SummaryDataPoint");
 
 static const struct leat_otlp_field gauge_fields[] = {
-    [1] = SUB("Gauge", "data_points", "dataPoints", leat_otlp_number_point, REPEATED),
+    [1] = SUB("Gauge", "data_points", "dataPoints", leat_otlp_number_point, ITEM),
 };
 static const struct leat_otlp_message gauge = TABLE(gauge_fields, "Gauge");
 
 static const struct leat_otlp_field sum_fields[] = {
-    [1] = SUB("Sum", "data_points", "dataPoints", leat_otlp_number_point, REPEATED),
+    [1] = SUB("Sum", "data_points", "dataPoints", leat_otlp_number_point, ITEM),
     [2] = SCALAR("Sum", "aggregation_temporality", "aggregationTemporality", ENUM,
                  .values = &temporality),
     [3] = SCALAR("Sum", "is_monotonic", "isMonotonic", BOOL, ONE),
@@ -308,14 +310,14 @@ static const struct leat_otlp_field sum_fields[] = {
 static const struct leat_otlp_message sum = TABLE(sum_fields, "Sum");
 
 static const struct leat_otlp_field histogram_fields[] = {
-    [1] = SUB("Histogram", "data_points", "dataPoints", histogram_point, REPEATED),
+    [1] = SUB("Histogram", "data_points", "dataPoints", leat_otlp_histogram_point, ITEM),
     [2] = SCALAR("Histogram", "aggregation_temporality", "aggregationTemporality", ENUM,
                  .values = &temporality),
 };
 static const struct leat_otlp_message histogram = TABLE(histogram_fields, "Histogram");
 
 static const struct leat_otlp_field exponential_histogram_fields[] = {
-    [1] = SUB("ExponentialHistogram", "data_points", "dataPoints", exponential_point, REPEATED),
+    [1] = SUB("ExponentialHistogram", "data_points", "dataPoints", exponential_point, ITEM),
     [2] = SCALAR("ExponentialHistogram", "aggregation_temporality", "aggregationTemporality", ENUM,
                  .values = &temporality),
 };
@@ -323,7 +325,7 @@ static const struct leat_otlp_message exponential_histogram =
     TABLE(exponential_histogram_fields, "ExponentialHistogram");
 
 static const struct leat_otlp_field summary_fields[] = {
-    [1] = SUB("Summary", "data_points", "dataPoints", summary_point, REPEATED),
+    [1] = SUB("Summary", "data_points", "dataPoints", summary_point, ITEM),
 };
 static const struct leat_otlp_message summary = TABLE(summary_fields, "Summary");
 
@@ -331,26 +333,26 @@ static const struct leat_otlp_field metric_fields[] = {
     [1] = SCALAR("Metric", "name", "name", STRING, ONE),
     [2] = SCALAR("Metric", "description", "description", STRING, ONE),
     [3] = SCALAR("Metric", "unit", "unit", STRING, ONE),
-    [5] = SUB("Metric", "gauge", "gauge", gauge, ONEOF),
-    [7] = SUB("Metric", "sum", "sum", sum, ONEOF),
-    [9] = SUB("Metric", "histogram", "histogram", histogram, ONEOF),
+    [5] = SUB("Metric", "gauge", "gauge", gauge, INSIDE, ONEOF),
+    [7] = SUB("Metric", "sum", "sum", sum, INSIDE, ONEOF),
+    [9] = SUB("Metric", "histogram", "histogram", histogram, INSIDE, ONEOF),
     [10] = SUB("Metric", "exponential_histogram", "exponentialHistogram", exponential_histogram,
-               ONEOF),
-    [11] = SUB("Metric", "summary", "summary", summary, ONEOF),
+               INSIDE, ONEOF),
+    [11] = SUB("Metric", "summary", "summary", summary, INSIDE, ONEOF),
     [12] = SUB("Metric", "metadata", "metadata", leat_otlp_key_value, REPEATED),
 };
 const struct leat_otlp_message leat_otlp_metric = TABLE(metric_fields, "Metric");
 
 static const struct leat_otlp_field scope_metrics_fields[] = {
     [1] = SUB("ScopeMetrics", "scope", "scope", leat_otlp_scope, ONE),
-    [2] = SUB("ScopeMetrics", "metrics", "metrics", leat_otlp_metric, REPEATED),
+    [2] = SUB("ScopeMetrics", "metrics", "metrics", leat_otlp_metric, INSIDE, REPEATED),
     [3] = SCALAR("ScopeMetrics", "schema_url", "schemaUrl", STRING, ONE),
 };
 static const struct leat_otlp_message scope_metrics = TABLE(scope_metrics_fields, "ScopeMetrics");
 
 static const struct leat_otlp_field resource_metrics_fields[] = {
     [1] = SUB("ResourceMetrics", "resource", "resource", leat_otlp_resource, ONE),
-    [2] = SUB("ResourceMetrics", "scope_metrics", "scopeMetrics", scope_metrics, REPEATED),
+    [2] = SUB("ResourceMetrics", "scope_metrics", "scopeMetrics", scope_metrics, INSIDE, REPEATED),
     [3] = SCALAR("ResourceMetrics", "schema_url", "schemaUrl", STRING, ONE),
 };
 static const struct leat_otlp_message resource_metrics =
@@ -358,7 +360,7 @@ static const struct leat_otlp_message resource_metrics =
 
 static const struct leat_otlp_field metrics_request_fields[] = {
     [1] = SUB("ExportMetricsServiceRequest", "resource_metrics", "resourceMetrics",
-              resource_metrics, REPEATED),
+              resource_metrics, INSIDE, REPEATED),
 };
 static const struct leat_otlp_message metrics_request =
     TABLE(metrics_request_fields, "ExportMetricsServiceRequest");
@@ -397,20 +399,21 @@ const struct leat_otlp_message leat_otlp_log_record = TABLE(log_record_fields, "
 
 static const struct leat_otlp_field scope_logs_fields[] = {
     [1] = SUB("ScopeLogs", "scope", "scope", leat_otlp_scope, ONE),
-    [2] = SUB("ScopeLogs", "log_records", "logRecords", leat_otlp_log_record, REPEATED),
+    [2] = SUB("ScopeLogs", "log_records", "logRecords", leat_otlp_log_record, ITEM),
     [3] = SCALAR("ScopeLogs", "schema_url", "schemaUrl", STRING, ONE),
 };
 static const struct leat_otlp_message scope_logs = TABLE(scope_logs_fields, "ScopeLogs");
 
 static const struct leat_otlp_field resource_logs_fields[] = {
     [1] = SUB("ResourceLogs", "resource", "resource", leat_otlp_resource, ONE),
-    [2] = SUB("ResourceLogs", "scope_logs", "scopeLogs", scope_logs, REPEATED),
+    [2] = SUB("ResourceLogs", "scope_logs", "scopeLogs", scope_logs, INSIDE, REPEATED),
     [3] = SCALAR("ResourceLogs", "schema_url", "schemaUrl", STRING, ONE),
 };
 static const struct leat_otlp_message resource_logs = TABLE(resource_logs_fields, "ResourceLogs");
 
 static const struct leat_otlp_field logs_request_fields[] = {
-    [1] = SUB("ExportLogsServiceRequest", "resource_logs", "resourceLogs", resource_logs, REPEATED),
+    [1] = SUB("ExportLogsServiceRequest", "resource_logs", "resourceLogs", resource_logs, INSIDE,
+              REPEATED),
 };
 static const struct leat_otlp_message logs_request =
     TABLE(logs_request_fields, "ExportLogsServiceRequest");

@@ -40,6 +40,13 @@ struct leat_otlp_enum {
     uint32_t count;
 };
 
+/* Where the items (spans, data points, log records) are. */
+enum leat_otlp_items {
+    LEAT_OTLP_ASIDE,  /* not in this field */
+    LEAT_OTLP_INSIDE, /* further down in this sub-message */
+    LEAT_OTLP_ITEM,   /* each of these sub-messages is one */
+};
+
 struct leat_otlp_message;
 
 struct leat_otlp_field {
@@ -49,6 +56,7 @@ struct leat_otlp_field {
     bool repeated;    /* scalars of this kind may come packed or not */
     bool oneof;       /* of this message's oneof fields the last one on the wire counts */
     bool optional;    /* has presence: 0 on the wire is not the same as absent (oneof too) */
+    uint8_t items;    /* enum leat_otlp_items */
     const struct leat_otlp_message *message; /* LEAT_OTLP_MESSAGE */
     const struct leat_otlp_enum *values;     /* LEAT_OTLP_ENUM */
     const char *bad_type;                    /* sentences for leat_otlp_check() */
@@ -64,7 +72,8 @@ struct leat_otlp_message {
 
 /* The messages that somebody has to know by name; all others are reached through their fields. */
 extern const struct leat_otlp_message leat_otlp_any_value, leat_otlp_key_value, leat_otlp_resource,
-    leat_otlp_scope, leat_otlp_span, leat_otlp_metric, leat_otlp_number_point, leat_otlp_log_record;
+    leat_otlp_scope, leat_otlp_span, leat_otlp_metric, leat_otlp_number_point,
+    leat_otlp_histogram_point, leat_otlp_log_record;
 
 /* Export…ServiceRequest and Export…ServiceResponse of each signal. */
 extern const struct leat_otlp_message *const leat_otlp_request[LEAT_SIGNALS];
