@@ -19,7 +19,7 @@ bool leat_json_read_fail(struct leat_json_read *j, const uint8_t *at, const char
     return false;
 }
 
-bool leat_json_read_more(struct leat_json_read *j, uint8_t close)
+bool leat_json_read_more_slowly(struct leat_json_read *j, uint8_t close)
 {
     uint8_t c = leat_json_read_peek(j);
 

@@ -69,7 +69,14 @@ static inline bool leat_json_read_char(struct leat_json_read *j, uint8_t c, cons
 
 /* After a member or element: true when another one follows, false at `close` (passed over) or at an
  * error. */
-bool leat_json_read_more(struct leat_json_read *j, uint8_t close);
+bool leat_json_read_more_slowly(struct leat_json_read *j, uint8_t close);
+
+static inline bool leat_json_read_more(struct leat_json_read *j, uint8_t close)
+{
+    if (j->at < j->end && (*j->at == ',' || *j->at == close))
+        return *j->at++ == ',';
+    return leat_json_read_more_slowly(j, close);
+}
 
 bool leat_json_read_string(struct leat_json_read *j, struct leat_json_string *ret);
 bool leat_json_read_number(struct leat_json_read *j, struct leat_json_number *ret);

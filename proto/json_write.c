@@ -1,6 +1,7 @@
 /* JSON scalars written into a leat_text, and doubles in their shortest form. */
 #include "proto/json_write.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,8 @@ struct leat_decimal leat_decimal_of(double v)
     v = fabs(v);
     if (few_decimals(&d, v))
         return d;
+    if (v < DBL_MIN)
+        precision = 1; /* denormal: it has fewer bits */
     for (; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision - 1, v);
         if (strtod(text, NULL) == v)

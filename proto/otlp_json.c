@@ -5,10 +5,9 @@
  * there before in the same object. */
 #include "proto/otlp_json.h"
 
-#include <math.h>
-
 #include "proto/json_read.h"
 #include "proto/otlp.h"
+#include "proto/otlp_json_quick.h"
 #include "proto/wire.h"
 
 #define HEAD_MAX     20 /* a tag and a length, or a tag and a scalar */
@@ -37,6 +36,16 @@ struct member {
     uint32_t number;
     bool always; /* defaults are written too: presence, elements of a list, said before */
 };
+
+/* leat_otlp_wire_type() without a call. */
+static inline enum leat_wire_type type_of(const struct leat_otlp_field *f)
+{
+    if (f->kind >= LEAT_OTLP_STRING)
+        return LEAT_BYTES;
+    if (f->kind >= LEAT_OTLP_FIXED64)
+        return LEAT_FIXED64;
+    return f->kind == LEAT_OTLP_FIXED32 ? LEAT_FIXED32 : LEAT_VARINT;
+}
 
 /* --- output */
 
@@ -101,7 +110,7 @@ static bool close_message(struct reader *r, const struct open *o)
 /* Writes a scalar that is not of bytes; `tag` false: as an element of a packed list. */
 static bool put_scalar(struct reader *r, const struct member *m, uint64_t v, bool tag)
 {
-    enum leat_wire_type type = leat_otlp_wire_type((enum leat_otlp_kind)m->f->kind);
+    enum leat_wire_type type = type_of(m->f);
 
     if (!room(r, HEAD_MAX))
         return false;
@@ -143,24 +152,16 @@ static bool any_number(struct reader *r, struct leat_json_number *n)
     return true;
 }
 
-/* An integer as a number or a string; up to 19 plain digits without detours. */
+/* An integer as a number or a string. */
 static bool integer(struct reader *r, bool *negative, uint64_t *ret)
 {
-    uint8_t first = leat_json_read_peek(&r->in);
-    bool quoted = first == '"';
-    const uint8_t *start = r->in.at, *at = start + quoted, *digits;
+    const uint8_t *start = r->in.at, *after;
     struct leat_json_number n;
     const char *why;
-    uint64_t v = 0;
 
-    *negative = at < r->in.end && *at == '-';
-    at += *negative;
-    for (digits = at; at < r->in.end && *at >= '0' && *at <= '9' && at - digits < 19; at++)
-        v = v * 10 + (uint64_t)(*at - '0');
-    if (at > digits && at < r->in.end && (*digits != '0' || at - digits == 1) &&
-        (quoted ? *at == '"' : *at == ',' || *at == '}' || *at == ']')) {
-        r->in.at = at + quoted;
-        *ret = v;
+    after = leat_quick_integer(start, r->in.end, negative, ret);
+    if (after != NULL) {
+        r->in.at = after;
         return true;
     }
     if (!any_number(r, &n))
@@ -193,16 +194,8 @@ static bool real(struct reader *r, uint64_t *ret)
     const char *why;
     double v;
 
-    if (r->in.end - start >= 5 && memcmp(start, "\"NaN\"", 5) == 0) {
-        v = NAN;
-        r->in.at += 5;
-    } else if (r->in.end - start >= 10 && memcmp(start, "\"Infinity\"", 10) == 0) {
-        v = INFINITY;
-        r->in.at += 10;
-    } else if (r->in.end - start >= 11 && memcmp(start, "\"-Infinity\"", 11) == 0) {
-        v = -INFINITY;
-        r->in.at += 11;
-    } else {
+    r->in.at += leat_quick_special(start, r->in.end, &v);
+    if (r->in.at == start) {
         if (!any_number(r, &n))
             return false;
         why = leat_json_number_double(&n, &v);
@@ -274,11 +267,12 @@ static bool scalar(struct reader *r, const struct leat_otlp_field *f, uint64_t *
 static long decode(struct reader *r, enum leat_otlp_kind kind, uint8_t *to, size_t len,
                    const uint8_t *start)
 {
-    static const uint8_t none[TRACE_DIGITS / 2];
     struct leat_bytes text = leat_bytes(to, len);
     long n;
 
     if (kind == LEAT_OTLP_BLOB) {
+        for (int pad = 0; pad < 2 && len % 4 == 0 && text.len > 0; pad++)
+            text.len -= text.data[text.len - 1] == '=';
         n = leat_base64_decode(text, to);
         if (n < 0)
             wrong(r, start, "not base64");
@@ -292,11 +286,30 @@ static long decode(struct reader *r, enum leat_otlp_kind kind, uint8_t *to, size
                                          : "a span id has 16 hex digits");
         return -1;
     }
-    n = leat_hex_decode(text, to);
+    n = leat_quick_id(to, len, to);
     if (n < 0)
         wrong(r, start, "not hex digits");
-    /* all zero is how an id says that there is none */
-    return n > 0 && memcmp(to, none, (size_t)n) == 0 ? 0 : n;
+    return n > 0 ? (long)len / 2 : n; /* all zero is how an id says that there is none */
+}
+
+/* A string that leat_quick_copy() can do: its length takes one byte, and nothing has to be moved.
+ */
+static inline bool short_string(struct reader *r, const struct member *m)
+{
+    size_t len;
+
+    if (*r->in.at != '"' || m->number > 15 || r->end - r->at < LEAT_QUICK_ROOM)
+        return false;
+    len = leat_quick_copy(r->in.at + 1, r->in.end, r->at + 2);
+    if (len == SIZE_MAX)
+        return false;
+    r->in.at += len + 2;
+    if (len == 0 && !m->always)
+        return true;
+    r->at[0] = (uint8_t)(m->number << 3 | LEAT_BYTES);
+    r->at[1] = (uint8_t)len;
+    r->at += 2 + len;
+    return true;
 }
 
 /* A value of kind string, bytes or id: copied or decoded to where it stays. */
@@ -308,6 +321,8 @@ static bool text_value(struct reader *r, const struct member *m)
     uint8_t *to;
     size_t len, head;
 
+    if (kind == LEAT_OTLP_STRING && short_string(r, m))
+        return true;
     if (!leat_json_read_string(&r->in, &s) || !room(r, HEAD_MAX + s.raw.len))
         return false;
     head = 1 + (m->number > 15) + leat_wire_varint_size(s.raw.len);
@@ -361,7 +376,7 @@ static bool put_default(struct reader *r, const struct member *m)
 {
     if (m->f->kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, true);
-    if (leat_otlp_wire_type((enum leat_otlp_kind)m->f->kind) != LEAT_BYTES)
+    if (type_of(m->f) != LEAT_BYTES)
         return put_scalar(r, m, 0, true);
     if (!room(r, HEAD_MAX))
         return false;
@@ -376,7 +391,7 @@ static bool read_value(struct reader *r, const struct member *m)
 
     if (kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, false);
-    if (leat_otlp_wire_type(kind) == LEAT_BYTES)
+    if (type_of(m->f) == LEAT_BYTES)
         return text_value(r, m);
     if (!scalar(r, m->f, &v))
         return false;
@@ -406,6 +421,23 @@ static bool packed(struct reader *r, const struct member *m)
     return r->in.wrong == NULL && close_message(r, &o);
 }
 
+/* false: not an attribute of the usual shape, nothing was read. */
+static inline bool quick_attribute(struct reader *r, const struct member *m)
+{
+    const uint8_t *after;
+    uint8_t *to;
+
+    if (r->values == LEAT_OTLP_DEPTH || m->number > 15 ||
+        (r->end - r->at < 2 * LEAT_QUICK_ROOM && !grow(r, 2 * LEAT_QUICK_ROOM)))
+        return false;
+    after = leat_quick_attribute(r->in.at, r->in.end, m->number, r->at, &to);
+    if (after == NULL)
+        return false;
+    r->in.at = after;
+    r->at = to;
+    return true;
+}
+
 static bool read_list(struct reader *r, const struct member *m)
 {
     if (!leat_json_read_char(&r->in, '[', "expected an array"))
@@ -418,6 +450,8 @@ static bool read_list(struct reader *r, const struct member *m)
         return packed(r, m);
     do {
         bool null = leat_json_read_peek(&r->in) == 'n';
+        if (m->f->message == &leat_otlp_key_value && quick_attribute(r, m))
+            continue;
         if (null ? !leat_json_read_word(&r->in, "null") || !put_default(r, m) : !read_value(r, m))
             return false;
     } while (leat_json_read_more(&r->in, ']'));
@@ -432,26 +466,28 @@ static bool read_null(struct reader *r, const struct member *m, bool before)
     return leat_json_read_word(&r->in, "null") && (skip || put_default(r, m));
 }
 
-static inline bool is_name(const char *name, struct leat_bytes key)
+/* Passes over the key of a field and its colon when they stand as everybody writes them. Keys
+ * mostly come in the order of the numbers, so the search goes on where the last one ended. Returns
+ * the number; 0: look closer. */
+static inline uint32_t known_key(struct reader *r, const struct leat_otlp_message *m, uint32_t last)
 {
-    return strncmp(name, (const char *)key.data, key.len) == 0 && name[key.len] == '\0';
-}
+    const uint8_t *at = r->in.at;
+    size_t left = (size_t)(r->in.end - at);
 
-/* The number of the field with this key; 0: none. Keys mostly come in the order of the numbers, so
- * the search goes on where the last one ended. */
-static uint32_t find(const struct leat_otlp_message *m, struct leat_bytes key, uint32_t last)
-{
-    if (key.len == 0)
+    if (left < 2)
         return 0;
-    for (uint32_t i = last + 1; i <= m->top; i++) {
-        if (m->fields[i].name != NULL && is_name(m->fields[i].json, key))
+    for (uint32_t n = 0, i = last + 1; n <= m->top; n++, i++) {
+        const struct leat_otlp_field *f;
+        if (i > m->top)
+            i = 1;
+        f = &m->fields[i];
+        if (f->name != NULL && (uint8_t)f->key[1] == at[1] && f->key_len <= left &&
+            memcmp(f->key, at, f->key_len) == 0) {
+            r->in.at += f->key_len;
             return i;
+        }
     }
-    for (uint32_t i = 1; i <= last; i++) {
-        if (m->fields[i].name != NULL && is_name(m->fields[i].json, key))
-            return i;
-    }
-    return leat_otlp_field_named(m, key);
+    return 0;
 }
 
 static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32_t last,
@@ -460,6 +496,10 @@ static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32
     struct leat_json_string key;
     uint8_t plain[KEY_MAX];
 
+    leat_json_read_blank(&r->in);
+    *ret = known_key(r, m, last);
+    if (*ret != 0)
+        return true;
     if (!leat_json_read_string(&r->in, &key) ||
         !leat_json_read_char(&r->in, ':', "expected ':' after a key"))
         return false;
@@ -467,7 +507,7 @@ static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32
         bool fits = key.raw.len <= KEY_MAX;
         key.raw = leat_bytes(plain, fits ? leat_json_unescape(key.raw, plain, KEY_MAX) : 0);
     }
-    *ret = find(m, key.raw, last);
+    *ret = leat_otlp_field_named(m, key.raw);
     return true;
 }
 
