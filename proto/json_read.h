@@ -37,7 +37,10 @@ struct leat_json_number {
 
 static inline struct leat_json_read leat_json_read_of(struct leat_bytes text)
 {
-    return (struct leat_json_read){text.data, text.data + text.len, text.data, NULL, NULL};
+    const uint8_t *end =
+        text.len != 0 ? text.data + text.len : text.data; /* NULL + 0 is not defined */
+
+    return (struct leat_json_read){text.data, end, text.data, NULL, NULL};
 }
 
 /* Notes an error at `at` unless there is one already; returns false. */

@@ -81,7 +81,7 @@ static size_t add_wide(struct leat_text *t, const uint8_t *at, const uint8_t *en
 
 void leat_json_add_string(struct leat_text *t, struct leat_bytes s)
 {
-    const uint8_t *at = s.data, *end = s.data + s.len;
+    const uint8_t *at = s.data, *end = s.len != 0 ? at + s.len : at;
 
     leat_text_char(t, '"');
     while (at < end && leat_text_ok(t)) {

@@ -37,16 +37,6 @@ struct member {
     bool always; /* defaults are written too: presence, elements of a list, said before */
 };
 
-/* leat_otlp_wire_type() without a call. */
-static inline enum leat_wire_type type_of(const struct leat_otlp_field *f)
-{
-    if (f->kind >= LEAT_OTLP_STRING)
-        return LEAT_BYTES;
-    if (f->kind >= LEAT_OTLP_FIXED64)
-        return LEAT_FIXED64;
-    return f->kind == LEAT_OTLP_FIXED32 ? LEAT_FIXED32 : LEAT_VARINT;
-}
-
 /* --- output */
 
 static bool grow(struct reader *r, size_t more)
@@ -110,7 +100,7 @@ static bool close_message(struct reader *r, const struct open *o)
 /* Writes a scalar that is not of bytes; `tag` false: as an element of a packed list. */
 static bool put_scalar(struct reader *r, const struct member *m, uint64_t v, bool tag)
 {
-    enum leat_wire_type type = type_of(m->f);
+    enum leat_wire_type type = leat_quick_type(m->f);
 
     if (!room(r, HEAD_MAX))
         return false;
@@ -376,7 +366,7 @@ static bool put_default(struct reader *r, const struct member *m)
 {
     if (m->f->kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, true);
-    if (type_of(m->f) != LEAT_BYTES)
+    if (leat_quick_type(m->f) != LEAT_BYTES)
         return put_scalar(r, m, 0, true);
     if (!room(r, HEAD_MAX))
         return false;
@@ -391,7 +381,7 @@ static bool read_value(struct reader *r, const struct member *m)
 
     if (kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, false);
-    if (type_of(m->f) == LEAT_BYTES)
+    if (leat_quick_type(m->f) == LEAT_BYTES)
         return text_value(r, m);
     if (!scalar(r, m->f, &v))
         return false;

@@ -12,11 +12,22 @@
 #include <emmintrin.h>
 #endif
 
+#include "proto/otlp.h"
 #include "proto/wire.h"
 
 #define LEAT_QUICK_MAX  96  /* characters of a string that is copied while it is looked at */
 #define LEAT_QUICK_ROOM 160 /* room for it and for what stands around it */
 #define LEAT_QUICK_LEFT 48  /* text that must follow, so that not every step asks for the end */
+
+/* leat_otlp_wire_type() without a call. */
+static inline enum leat_wire_type leat_quick_type(const struct leat_otlp_field *f)
+{
+    if (f->kind >= LEAT_OTLP_STRING)
+        return LEAT_BYTES;
+    if (f->kind >= LEAT_OTLP_FIXED64)
+        return LEAT_FIXED64;
+    return f->kind == LEAT_OTLP_FIXED32 ? LEAT_FIXED32 : LEAT_VARINT;
+}
 
 /* Eight digits at once: bytes to pairs, pairs to fours, fours to eight. false: not all are digits.
  */
