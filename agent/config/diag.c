@@ -186,8 +186,9 @@ static void insert(struct leat_diags *d, struct entry *e)
     d->errors += e->diag.is_error != 0;
 }
 
-static void add(struct leat_diags *d, int is_error, struct leat_place at, const char *path,
-                const char *hint, const char *fmt, va_list ap)
+__attribute__((format(printf, 6, 0))) static void add(struct leat_diags *d, int is_error,
+                                                      struct leat_place at, const char *path,
+                                                      const char *hint, const char *fmt, va_list ap)
 {
     struct entry e = {.diag = {.is_error = is_error, .at = at}, .source = SIZE_MAX};
     char text[MAX_SENTENCE + 8];

@@ -73,7 +73,8 @@ static const struct leat_node *resolve(const struct leat_check *c, const char *k
     return n;
 }
 
-static void report(struct leat_check *c, int is_error, const char *key, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void
+report(struct leat_check *c, int is_error, const char *key, const char *fmt, va_list ap)
 {
     char text[1000], path[512];
     struct leat_place at = {0};

@@ -62,11 +62,12 @@ int leat_value_defaults(const struct leat_field *fields, const struct leat_scope
     struct leat_err err;
 
     for (const struct leat_field *f = fields; f->name != NULL; f++) {
-        char *member = (char *)conf + f->offset;
         const char *def;
+        char *member;
         if (f->offset == SIZE_MAX || f->type == LEAT_F_MAP || f->type == LEAT_F_LIST ||
             f->type == LEAT_F_NODE)
             continue;
+        member = (char *)conf + f->offset;
         if (f->type == LEAT_F_GROUP || f->type == LEAT_F_INLINE) {
             struct leat_scope scope = {.outer = outer, .field = f};
             if (leat_value_defaults(f->group, &scope, member, arena) != 0)
