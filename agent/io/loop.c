@@ -21,8 +21,8 @@ struct leat_timer {
     void (*fire)(void *arg);
     void *arg;
     int64_t at, every;
-    uint64_t seq;  /* start order: equal times fire in it */
-    size_t place;  /* index in the heap + 1; 0: not running */
+    uint64_t seq; /* start order: equal times fire in it */
+    size_t place; /* index in the heap + 1; 0: not running */
     int background;
 };
 
