@@ -39,6 +39,7 @@ struct leat_loop {
     size_t ntimers;    /* made and not freed */
     size_t foreground; /* running timers that keep leat_loop_turn() alive */
     uint64_t seq;
+    int files;
     size_t finishing; /* things on their way out that end by themselves */
     uint8_t *read_buffer;
     void *tls_scratch;
@@ -353,6 +354,8 @@ static void check_nothing_left(const struct leat_loop *l, const char *open)
 
     if (l->ntimers > 0)
         open = "timer";
+    if (l->files > 0)
+        open = "file";
     if (open == NULL)
         return;
     snprintf(text, sizeof text, "no %s is left open on a loop that is freed", open);
@@ -421,4 +424,9 @@ void leat_loop_release(struct leat_loop *l)
 {
     LEAT_CHECK(l->finishing > 0);
     l->finishing--;
+}
+
+void leat_loop_count_files(struct leat_loop *l, int change)
+{
+    l->files += change;
 }
