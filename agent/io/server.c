@@ -276,7 +276,8 @@ void leat_call_reply(struct leat_call *call, const struct leat_reply *reply)
         return;
     }
     call->phase = LEAT_CALL_REPLIED;
-    leat_peer_due(call->peer, leat_clock_mono() + leat_server_write_timeout(call->peer->server));
+    call->window_at = leat_clock_mono();
+    leat_peer_due(call->peer, call->window_at + leat_server_write_timeout(call->peer->server));
     call->peer->kind->reply(call, reply);
 }
 
@@ -348,10 +349,10 @@ static int find_auth(struct leat_server *s, struct leat_err *err)
 static int start_listening(struct leat_server *s, struct leat_err *err)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
-    struct leat_listen_conf lc = {
-        .endpoint = s->conf->endpoint,
-        .unix_socket = s->conf->transport != NULL && strcmp(s->conf->transport, "unix") == 0,
-        .share = s->env.who};
+    struct leat_listen_conf lc = {.endpoint = s->conf->endpoint,
+                                  .unix_socket = s->conf->transport != NULL &&
+                                                 strcmp(s->conf->transport, "unix") == 0,
+                                  .share = s->env.who};
 
     if (s->conf->has_tls) {
         s->tls = leat_tls_server_new(&s->conf->tls, alpn, err);
@@ -454,10 +455,10 @@ static void release(struct leat_server *s)
         if (s->connections != NULL)
             leat_gauge_add(s->connections, -1);
         p->server = NULL;
-        if (leat_conn_pending(p->conn))
-            leat_conn_abort(p->conn);
-        else
+        if (s->draining && p->ncalls == 0)
             leat_conn_close(p->conn);
+        else
+            leat_conn_abort(p->conn);
     }
 }
 

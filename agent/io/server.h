@@ -44,12 +44,12 @@ struct leat_server_conf {
     uint32_t max_recv_msg_size_mib, max_concurrent_streams;
     uint64_t read_buffer_size, write_buffer_size;
     struct leat_keepalive_server_conf {
-        struct {
+        struct leat_keepalive_params_conf {
             int64_t max_connection_idle, max_connection_age, max_connection_age_grace, time,
                 timeout;
         } server_parameters;
         bool has_enforcement;
-        struct {
+        struct leat_keepalive_policy_conf {
             int64_t min_time;
             bool permit_without_stream;
         } enforcement_policy;

@@ -18,20 +18,17 @@
 /* What chunks may cost besides their bytes: so much, and so many bytes for each byte of body. */
 #define CHUNK_OVERHEAD_MAX ((uint64_t)16 * 1024)
 #define CHUNK_OVERHEAD_PER 16
-/* After an early refusal the rest of the request is read and thrown away, so that the client can
- * read the answer before the connection goes. */
-#define SKIP_MAX    ((uint64_t)256 * 1024) /* so much, and the connection may stay */
-#define LINGER_MAX  ((size_t)64 * 1024 * 1024)
-#define LINGER_TIME (2 * LEAT_SEC)
-#define REPLY_HEAD  512 /* what the headers of a reply usually need */
-#define REPLY_MAX   ((size_t)4 * 1024 * 1024)
+/* A refused request leaves the connection usable when its body is not longer than this. */
+#define SKIP_MAX   ((uint64_t)256 * 1024)
+#define REPLY_HEAD 512 /* what the headers of a reply usually need */
+#define REPLY_MAX  ((size_t)4 * 1024 * 1024)
 
 enum phase {
     H1_IDLE,   /* between requests */
     H1_HEAD,   /* request line and headers */
     H1_BODY,   /* and trailers */
     H1_ANSWER, /* with the service, or its reply is being written */
-    H1_LINGER, /* refused; nothing more is answered here */
+    H1_OVER,   /* the connection is closing; nothing more is answered here */
 };
 
 struct h1 {
@@ -44,19 +41,18 @@ struct h1 {
     bool last;     /* the connection ends with this reply */
     bool ended;    /* the peer has ended its side */
     bool paused;
-    bool writing; /* a reply is pending in the connection */
+    bool writing;  /* a reply is pending in the connection */
     bool direct;   /* the body is of known length and kept */
     bool in_name;  /* the parser is in the name of a header */
     bool stopped;  /* the request was answered before its end */
     bool answered; /* at least one request was */
     bool kept;     /* the stash is still needed */
-    int64_t since;   /* when the phase began (first byte of a request) */
+    int64_t since; /* when the phase began (first byte of a request) */
     int64_t write_since;
     size_t line, lines, head, blanks; /* length of this line, how many before it, of the block */
     uint8_t prev;
-    uint64_t wire; /* bytes of the body as they came, framing included */
-    uint64_t skip; /* bytes of a refused body that are still to come */
-    size_t lingered;
+    uint64_t wire;          /* bytes of the body as they came, framing included */
+    uint64_t skip;          /* bytes of a refused body that are still to come */
     struct leat_buf *stash; /* bytes that came behind a request not yet answered */
     size_t stash_at;
     struct leat_bytes out; /* reply that waits for "100 Continue" to be written */
@@ -99,19 +95,17 @@ static void begin_idle(struct h1 *h)
         leat_peer_due(h->p, h->since + s->conf->idle_timeout);
 }
 
-static void begin_linger(struct h1 *h)
+/* The connection takes what was written along, and gives the peer time to read it. */
+static void end(struct h1 *h)
 {
-    h->phase = H1_LINGER;
-    h->since = leat_clock_mono();
-    leat_peer_due(h->p, h->since + LINGER_TIME);
-    set_paused(h, false);
+    h->phase = H1_OVER;
+    leat_conn_close(h->p->conn);
 }
 
 /* The reply is with the kernel. */
 static void reply_written(struct h1 *h)
 {
     struct leat_call *c = h->call;
-    bool whole = h->complete;
 
     h->call = NULL;
     h->writing = false;
@@ -120,9 +114,7 @@ static void reply_written(struct h1 *h)
     if (h->p->server == NULL)
         return;
     if (h->last || h->p->server->draining) {
-        begin_linger(h);
-        if ((whole && h->skip == 0) || h->ended)
-            leat_conn_close(h->p->conn);
+        end(h);
         return;
     }
     begin_idle(h);
@@ -144,8 +136,8 @@ static void carry_on(struct leat_task *t)
         drop_stash(h);
     if (h->phase == H1_ANSWER || h->p->server == NULL)
         return;
-    if (h->ended && h->phase != H1_LINGER)
-        leat_conn_close(h->p->conn);
+    if (h->ended && h->phase != H1_OVER)
+        end(h);
     else
         set_paused(h, false);
 }
@@ -185,7 +177,7 @@ static void write_reply(struct h1 *h)
 /* No memory for the reply: the client sees the connection end and tries again. */
 static void give_up(struct h1 *h)
 {
-    h->phase = H1_LINGER;
+    h->phase = H1_OVER;
     leat_conn_abort(h->p->conn);
 }
 
@@ -381,9 +373,9 @@ static int on_headers(llhttp_t *parser)
     struct h1 *h = of_parser(parser);
     struct leat_call *c = h->call;
     bool chunked = parser->flags & F_CHUNKED;
-    uint64_t length = chunked                             ? UINT64_MAX
+    uint64_t length = chunked                            ? UINT64_MAX
                       : parser->flags & F_CONTENT_LENGTH ? parser->content_length
-                                                          : 0;
+                                                         : 0;
 
     parser->upgrade = 0; /* we never change to another protocol */
     leat_head_add(c, leat_bytes_str(":method"),
@@ -565,7 +557,7 @@ static void feed(struct h1 *h, const uint8_t *data, size_t len)
     while (len != 0 && h->p->server != NULL) {
         size_t n = len;
 
-        if (h->skip != 0 && h->phase != H1_LINGER) {
+        if (h->skip != 0 && h->phase != H1_OVER) {
             n = len < h->skip ? len : (size_t)h->skip;
             h->skip -= n;
             data += n;
@@ -587,10 +579,7 @@ static void feed(struct h1 *h, const uint8_t *data, size_t len)
                 stash_rest(h, data, len);
             set_paused(h, true);
             break;
-        case H1_LINGER:
-            h->lingered += len;
-            if (h->lingered > LINGER_MAX)
-                leat_conn_close(h->p->conn);
+        case H1_OVER:
             break;
         }
         data += n;
@@ -625,7 +614,7 @@ static void h1_ended(struct leat_peer *p)
 
     h->ended = true;
     if (h->phase != H1_ANSWER)
-        leat_conn_close(p->conn);
+        end(h);
 }
 
 static void h1_written(struct leat_peer *p)
@@ -666,7 +655,7 @@ static void h1_drain(struct leat_peer *p)
     struct h1 *h = p->session;
 
     if (h->phase == H1_IDLE && h->stash == NULL)
-        leat_conn_close(p->conn);
+        end(h);
 }
 
 static int64_t tick_idle(struct h1 *h, int64_t now)
@@ -677,7 +666,7 @@ static int64_t tick_idle(struct h1 *h, int64_t now)
     if (!h->answered && h->since + leat_server_header_timeout(h->p->server) < due)
         due = h->since + leat_server_header_timeout(h->p->server);
     if (now >= due)
-        leat_conn_close(h->p->conn);
+        end(h);
     return due;
 }
 
@@ -689,7 +678,7 @@ static int64_t tick_head(struct h1 *h, int64_t now)
         return due;
     h->stopped = h->last = true;
     leat_call_refuse(h->call, LEAT_REFUSED_TIMEOUT, 0, "the request headers did not come in time");
-    return now + LINGER_TIME;
+    return now;
 }
 
 static int64_t h1_tick(struct leat_peer *p, int64_t now)
@@ -706,17 +695,15 @@ static int64_t h1_tick(struct leat_peer *p, int64_t now)
         if (leat_call_in_time(h->call, now, &due))
             return due;
         h->stopped = true;
-        return now + LINGER_TIME;
+        return now;
     case H1_ANSWER:
         if (!h->writing)
             return LEAT_NEVER;
         if (now >= h->write_since + leat_server_write_timeout(p->server))
             leat_conn_abort(p->conn);
         return h->write_since + leat_server_write_timeout(p->server);
-    case H1_LINGER:
-        if (now >= h->since + LINGER_TIME)
-            leat_conn_close(p->conn);
-        return h->since + LINGER_TIME;
+    case H1_OVER:
+        return LEAT_NEVER;
     }
     return due;
 }

@@ -16,6 +16,7 @@ static const char *const wanted[] = {
     "access-control-request-method",
     "authorization",
     "content-encoding",
+    "content-length",
     "content-type",
     "expect",
     "grpc-encoding",

@@ -206,4 +206,26 @@ void leat_guard_reward(struct leat_guard *g); /* a request was answered */
 bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
                      bool has_streams);
 
+/* --- server_h2.c and server_h2_out.c: an HTTP/2 session. */
+struct leat_h2s {
+    struct leat_h2 *pump; /* first: where its callbacks look */
+    struct leat_peer *p;
+    nghttp2_session *session;
+    struct leat_guard guard;
+    struct leat_call *opening; /* its header block is coming in */
+    int64_t opening_since;
+    int64_t idle_since, last_read, age_at, over_at; /* LEAT_NEVER: not */
+    int64_t notice_at;                              /* shutdown notice was sent; 0: not */
+    int64_t ping_at;                                /* our ping is unanswered since; 0: none */
+    size_t bomb;                                    /* bytes of the header block coming in */
+    int64_t write_since;                            /* a write is pending since */
+    bool leaving;                                   /* the final GOAWAY was submitted */
+};
+
+/* Ends the connection with GOAWAY(ENHANCE_YOUR_CALM). */
+void leat_h2s_abuse(struct leat_h2s *h, const char *what);
+void leat_h2s_reply(struct leat_call *c, const struct leat_reply *r);
+void leat_h2s_drain(struct leat_peer *p);
+int64_t leat_h2s_tick(struct leat_peer *p, int64_t now);
+
 #endif
