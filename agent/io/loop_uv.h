@@ -11,5 +11,11 @@ uv_loop_t *leat_loop_uv(struct leat_loop *l);
  * read event. */
 #define LEAT_READ_BUFFER ((size_t)128 * 1024)
 uint8_t *leat_loop_read_buffer(struct leat_loop *l);
+/* Zeroed memory of the loop's own for TLS, made at the first call; `size` is always the same. */
+void *leat_loop_scratch(struct leat_loop *l, size_t size);
+
+/* Something is on its way out and will end by itself: leat_loop_free() waits for its release. */
+void leat_loop_hold(struct leat_loop *l);
+void leat_loop_release(struct leat_loop *l);
 
 #endif
