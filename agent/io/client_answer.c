@@ -9,10 +9,11 @@
 #include "base/mem.h"
 #include "io/http_date.h"
 
-#define HEADER_BYTES_MAX ((size_t)64 * 1024) /* names, values and 32 bytes each, trailers included */
-#define HEADER_COST      32                  /* as RFC 9113 section 6.5.2 counts */
-#define MESSAGE_MAX      1024                /* grpc-message, decoded */
-#define DETAILS_MAX      ((size_t)4 * 1024)  /* grpc-status-details-bin, decoded */
+#define HEADER_BYTES_MAX                                                                           \
+    ((size_t)64 * 1024)                     /* names, values and 32 bytes each, trailers included */
+#define HEADER_COST      32                 /* as RFC 9113 section 6.5.2 counts */
+#define MESSAGE_MAX      1024               /* grpc-message, decoded */
+#define DETAILS_MAX      ((size_t)4 * 1024) /* grpc-status-details-bin, decoded */
 #define DETAILS_TEXT_MAX ((DETAILS_MAX + 2) / 3 * 4)
 
 void leat_incoming_init(struct leat_incoming *in, const char *peer, bool grpc, size_t max_body)
@@ -222,8 +223,9 @@ static struct leat_bytes message_of(const struct leat_incoming *in)
         return leat_bytes(in->inflated->data, in->inflated->len);
     if (!in->grpc)
         return b;
-    return b.len < LEAT_GRPC_PREFIX ? leat_bytes(NULL, 0)
-                                    : leat_bytes(b.data + LEAT_GRPC_PREFIX, b.len - LEAT_GRPC_PREFIX);
+    return b.len < LEAT_GRPC_PREFIX
+               ? leat_bytes(NULL, 0)
+               : leat_bytes(b.data + LEAT_GRPC_PREFIX, b.len - LEAT_GRPC_PREFIX);
 }
 
 static enum leat_codec_result inflate(struct leat_incoming *in, struct leat_codecs **codecs,

@@ -45,8 +45,8 @@ static const struct leat_field keepalive_fields[] = {
                    "Authentication of requests."),                                                 \
         LEAT_STRING(conf_type, compression, NULL,                                                  \
                     "Compression of request bodies, \"none\" for none."),                          \
-        LEAT_SIZE(conf_type, read_buffer_size, "0",                                                \
-                  "Accepted; reads use one buffer per worker.", .flags = LEAT_IGNORED),            \
+        LEAT_SIZE(conf_type, read_buffer_size, "0", "Accepted; reads use one buffer per worker.",  \
+                  .flags = LEAT_IGNORED),                                                          \
         LEAT_SIZE(conf_type, write_buffer_size, "512KiB",                                          \
                   "Accepted; writes are gathered without a buffer.", .flags = LEAT_IGNORED),       \
         LEAT_STRINGS(conf_type, middlewares, NULL, "Not supported: refused when not empty.")
@@ -111,8 +111,9 @@ static void check_endpoint(const struct leat_client_conf *conf, bool grpc, const
     if ((grpc ? leat_url_parse_grpc : leat_url_parse)(conf->endpoint, &url, &err) != 0)
         leat_check_error(c, key, "%s", err.text);
     else if (url.dns_server)
-        leat_check_warn(c, key, "the name server in dns://server/host is not used: names are "
-                                "looked up by the system's resolver");
+        leat_check_warn(c, key,
+                        "the name server in dns://server/host is not used: names are "
+                        "looked up by the system's resolver");
     else if (grpc && url.tls && conf->tls.insecure)
         leat_check_warn(c, key, "https:// turns TLS on although tls.insecure is true");
     leat_url_done(&url);

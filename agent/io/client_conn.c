@@ -203,10 +203,9 @@ static void lost(struct leat_client_conn *cc, struct leat_client_call *call, con
         return;
     }
     if (call->state == LEAT_CALL_SENT)
-        leat_incoming_fail(&call->in, LEAT_NET_FAILED, "%s: the connection was lost %s: %s",
-                           call->in.peer,
-                           call->in.begun ? "in the middle of the answer" : "before the answer",
-                           why);
+        leat_incoming_fail(
+            &call->in, LEAT_NET_FAILED, "%s: the connection was lost %s: %s", call->in.peer,
+            call->in.begun ? "in the middle of the answer" : "before the answer", why);
     leat_client_call_over(call);
 }
 
@@ -291,7 +290,6 @@ static void closed(void *self, const char *why)
 {
     struct leat_client_conn *cc = self;
     struct leat_client *c = cc->client;
-    bool closed_by_us = cc->state == LEAT_CONN_CLOSING;
     const char *reason = cc->why[0] ? cc->why : why ? why : "the connection was closed";
     struct leat_link *l;
 
@@ -309,7 +307,7 @@ static void closed(void *self, const char *why)
     leat_list_remove(&cc->link);
     leat_client_h2_done(cc);
     if (!cc->was_ready)
-        leat_client_dial_failed(c, closed_by_us && why == NULL ? reason : cc->why[0] ? cc->why : reason);
+        leat_client_dial_failed(c, reason);
     leat_client_pump_soon(c);
     conn_free(cc);
 }

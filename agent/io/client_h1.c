@@ -154,32 +154,18 @@ int leat_h1_answer_eof(struct leat_h1_answer *h)
 
 static struct leat_client_call *current(struct leat_client_conn *cc)
 {
-    return leat_list_empty(&cc->calls)
-               ? NULL
-               : LEAT_OWNER(cc->calls.next, struct leat_client_call, link);
-}
-
-static const char *target_of(struct leat_client *c, const char *path)
-{
-    struct leat_text *t = &c->path;
-
-    if (c->proxy.host == NULL)
-        return path;
-    leat_text_clear(t);
-    leat_text_printf(t, "http://%s%s", c->url.authority, path);
-    return leat_text_ok(t) ? leat_text_get(t) : NULL;
+    return leat_list_empty(&cc->calls) ? NULL
+                                       : LEAT_OWNER(cc->calls.next, struct leat_client_call, link);
 }
 
 void leat_client_h1_start(struct leat_client_conn *cc, struct leat_client_call *call)
 {
     struct leat_client *c = call->client;
     const char *method = call->x->method ? call->x->method : "POST";
-    const struct nghttp2_nv *path = &c->request->nv[3];
-    const char *target = target_of(c, (const char *)path->value);
+    const char *origin = c->proxy.host != NULL ? c->url.authority : NULL;
 
     leat_h1_answer_start(&cc->h1, &call->in, strcmp(method, "HEAD") == 0);
-    if (target == NULL ||
-        leat_request_text(c->request, method, target, c->no_keep_alive, &cc->head) != 0) {
+    if (leat_request_text(c->request, origin, c->no_keep_alive, &cc->head) != 0) {
         leat_incoming_fail(&call->in, LEAT_NET_FAILED, "%s: no memory for the request's head",
                            c->url.authority);
         leat_client_conn_drop(cc, call);
@@ -236,4 +222,3 @@ void leat_client_h1_ended(struct leat_client_conn *cc)
         leat_client_conn_abort(cc, "the peer closed the connection");
     }
 }
-

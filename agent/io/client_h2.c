@@ -53,8 +53,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 
 static void on_settings(struct leat_client_conn *cc)
 {
-    uint32_t n = nghttp2_session_get_remote_settings(cc->session,
-                                                     NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    uint32_t n =
+        nghttp2_session_get_remote_settings(cc->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 
     cc->max_streams = n < STREAMS_MAX ? n : STREAMS_MAX;
     if (cc->state == LEAT_CONN_OPENING)
@@ -91,8 +91,7 @@ static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int
 
     (void)self;
     if (call != NULL && frame->hd.type == NGHTTP2_HEADERS &&
-        frame->headers.cat == NGHTTP2_HCAT_REQUEST &&
-        error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED)
+        frame->headers.cat == NGHTTP2_HCAT_REQUEST && error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED)
         call->unsent = true;
     return 0;
 }
@@ -268,8 +267,9 @@ void leat_client_h2_read(struct leat_client_conn *cc, struct leat_bytes data)
     if (leat_h2_read(cc->h2, data.data, data.len) == 0)
         return;
     if (first && is_http1(data))
-        snprintf(cc->why, sizeof cc->why, "the peer answered in HTTP/1: it does not speak HTTP/2 "
-                                          "on this port");
+        snprintf(cc->why, sizeof cc->why,
+                 "the peer answered in HTTP/1: it does not speak HTTP/2 "
+                 "on this port");
     leat_client_conn_abort(cc, "the peer broke the rules of HTTP/2");
 }
 

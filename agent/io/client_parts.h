@@ -30,11 +30,11 @@ struct leat_client_call {
     struct leat_client *client;
     struct leat_client_conn *on; /* NULL: on none */
     enum leat_call_state state;
-    bool resend;          /* ENDING: goes back to waiting instead of over */
-    bool again;           /* is the second try: wants a connection that nobody has used */
+    bool resend;           /* ENDING: goes back to waiting instead of over */
+    bool again;            /* is the second try: wants a connection that nobody has used */
     bool answered, unsent; /* the peer has ended its answer; the request never went out */
-    int64_t until, since; /* deadline (0: none), and when it was put on a connection */
-    int32_t stream;       /* HTTP/2 */
+    int64_t until, since;  /* deadline (0: none), and when it was put on a connection */
+    int32_t stream;        /* HTTP/2 */
     struct leat_task flushed;
     struct leat_incoming in;
     struct leat_h2_body body;
@@ -77,7 +77,7 @@ struct leat_client {
     const struct leat_client_conf *conf;
     bool grpc, no_keep_alive;
     size_t max_answer;
-    char *who, *peer;     /* peer: "host:port" for sentences */
+    char *who, *peer;           /* peer: "host:port" for sentences */
     struct leat_url url, proxy; /* proxy.host NULL: none */
     char *own_path;             /* of the URL */
     struct leat_tls *tls;       /* NULL: in the clear */

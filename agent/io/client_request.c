@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Places of the pseudo-headers. */
+enum { METHOD, SCHEME, AUTHORITY, PATH };
+
 static nghttp2_nv nv_of(struct leat_bytes name, struct leat_bytes value)
 {
     /* nghttp2 copies; its members are not const. */
@@ -16,9 +19,9 @@ static nghttp2_nv nv_of(struct leat_bytes name, struct leat_bytes value)
 /* Headers that say how the bytes are framed, or that belong to one connection. */
 static bool is_ours(struct leat_bytes name)
 {
-    static const char *const ours[] = {"connection",       "content-length",  "keep-alive", "te",
-                                       "proxy-connection", "transfer-encoding", "trailer",
-                                       "upgrade",          "http2-settings"};
+    static const char *const ours[] = {"connection", "content-length",   "keep-alive",
+                                       "te",         "proxy-connection", "transfer-encoding",
+                                       "trailer",    "upgrade",          "http2-settings"};
 
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         if (leat_bytes_is_nocase(name, ours[i]))
@@ -27,8 +30,7 @@ static bool is_ours(struct leat_bytes name)
     return false;
 }
 
-int leat_request_check_header(struct leat_bytes name, struct leat_bytes value,
-                              struct leat_err *err)
+int leat_request_check_header(struct leat_bytes name, struct leat_bytes value, struct leat_err *err)
 {
     bool token = name.len != 0;
 
@@ -160,8 +162,7 @@ static int build_grpc(struct leat_request *r, const struct leat_exchange *x, int
     rc |= add_str(r, "te", "trailers");
     rc |= add_str(r, "content-type", "application/grpc");
     if (timeout > 0)
-        rc |= add_str(r, "grpc-timeout",
-                      scratch(r, leat_grpc_timeout_write(timeout, text), false));
+        rc |= add_str(r, "grpc-timeout", scratch(r, leat_grpc_timeout_write(timeout, text), false));
     rc |= add_str(r, "grpc-encoding", x->content_encoding);
     rc |= add_str(r, "grpc-accept-encoding", "identity");
     rc |= add_str(r, "user-agent", r->user_agent);
@@ -204,13 +205,15 @@ int leat_request_build(struct leat_request *r, const struct leat_exchange *x, co
     return rc;
 }
 
-int leat_request_text(const struct leat_request *r, const char *method, const char *target,
-                      bool close, struct leat_text *out)
+int leat_request_text(const struct leat_request *r, const char *proxied, bool close,
+                      struct leat_text *out)
 {
     leat_text_clear(out);
-    leat_text_str(out, method);
+    leat_text_add(out, r->nv[METHOD].value, r->nv[METHOD].valuelen);
     leat_text_char(out, ' ');
-    leat_text_str(out, target);
+    if (proxied != NULL)
+        leat_text_printf(out, "http://%s", proxied);
+    leat_text_add(out, r->nv[PATH].value, r->nv[PATH].valuelen);
     leat_text_str(out, " HTTP/1.1\r\nhost: ");
     leat_text_str(out, r->authority);
     for (size_t i = r->npseudo; i < r->n; i++) {

@@ -37,8 +37,9 @@ int leat_request_check_header(struct leat_bytes name, struct leat_bytes value,
  * none. -1 and `err`: no credentials, a header that must not be sent, too many. */
 int leat_request_build(struct leat_request *r, const struct leat_exchange *x, const char *path,
                        size_t body, int64_t timeout, struct leat_err *err);
-/* The same as HTTP/1.1 text. `target`: path or, for a proxy, URL. -1: no memory. */
-int leat_request_text(const struct leat_request *r, const char *method, const char *target,
-                      bool close, struct leat_text *out);
+/* The same as HTTP/1.1 text. `proxied`: host and port of the URL when the request goes to a proxy,
+ * which wants it as http://host:port/path; NULL otherwise. -1: no memory. */
+int leat_request_text(const struct leat_request *r, const char *proxied, bool close,
+                      struct leat_text *out);
 
 #endif
