@@ -5,14 +5,15 @@
  * made here, once, so that a refusal can name the field and costs nothing. */
 #define BAD(NAME, F, VALUE)                                                                        \
     .name = F, .bad_type = NAME "." F " has the wrong wire type", .bad_value = NAME "." F " " VALUE
+#define KEY(J) .json = J, .key = "\"" J "\":", .key_len = sizeof J + 2
 #define SCALAR(NAME, F, J, KIND, ...)                                                              \
     {                                                                                              \
-        BAD(NAME, F, LEAT_OTLP_##KIND##_BAD), .json = J, .kind = LEAT_OTLP_##KIND, __VA_ARGS__     \
+        BAD(NAME, F, LEAT_OTLP_##KIND##_BAD), KEY(J), .kind = LEAT_OTLP_##KIND, __VA_ARGS__        \
     }
 #define SUB(NAME, F, J, MESSAGE, ...)                                                              \
     {                                                                                              \
-        BAD(NAME, F, "is cut short"), .json = J, .kind = LEAT_OTLP_MESSAGE, .message = &(MESSAGE), \
-                                      __VA_ARGS__                                                  \
+        BAD(NAME, F, "is cut short"), KEY(J), .kind = LEAT_OTLP_MESSAGE, .message = &(MESSAGE),    \
+                                              __VA_ARGS__                                          \
     }
 #define ONE      .repeated = false
 #define REPEATED .repeated = true

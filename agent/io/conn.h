@@ -1,0 +1,59 @@
+/* A byte stream to a peer: TCP or Unix socket, in the clear or under TLS, from listen or from dial.
+ *
+ * Events come on the loop's thread. A connection ends with exactly one `closed` event, after which
+ * it is gone. Events never come from inside leat_conn_* calls, except where said. */
+#ifndef LEAT_IO_CONN_H
+#define LEAT_IO_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "io/loop.h"
+
+struct leat_conn;
+
+struct leat_conn_events {
+    /* Ready for data: connected, TLS handshake done. Comes first (or `closed` does). */
+    void (*opened)(void *self);
+    /* `data` is valid during the call. The handler may close the connection in it. */
+    void (*read)(void *self, const uint8_t *data, size_t len);
+    /* May be NULL. Asked before each read of a connection in the clear: a place where the next
+     * bytes should go directly (a body of known length), or len 0 for the loop's own buffer. `read`
+     * follows with data == that place. */
+    struct leat_conn_room {
+        uint8_t *at;
+        size_t len;
+    } (*room)(void *self);
+    /* The peer has ended its side; nothing more is read. NULL: the connection is closed then. */
+    void (*ended)(void *self);
+    /* The write that was pending is with the kernel: its pieces may go. */
+    void (*written)(void *self);
+    /* Last event. `why`: a sentence, valid during the call; NULL when we closed it ourselves. */
+    void (*closed)(void *self, const char *why);
+};
+
+/* Sets who gets the events. Must be done before the loop's next turn. */
+void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events, void *self);
+
+/* Writes all pieces in order, gathered. 1: taken, the pieces may go at once; 0: pending, they must
+ * stay valid until `written` (or `closed`), and no other write may be made before; -1: the
+ * connection has failed, `closed` will come. */
+int leat_conn_write(struct leat_conn *c, const struct leat_bytes *pieces, size_t n);
+bool leat_conn_pending(const struct leat_conn *c); /* a write is pending */
+
+void leat_conn_pause(struct leat_conn *c); /* no `read` until resumed; the peer feels it by TCP */
+void leat_conn_resume(struct leat_conn *c);
+void leat_conn_close(
+    struct leat_conn *c); /* after what was written (TLS: close_notify); `closed` follows */
+void leat_conn_abort(struct leat_conn *c); /* at once; `closed` follows */
+
+struct leat_loop *leat_conn_loop(const struct leat_conn *c);
+const char *leat_conn_peer(const struct leat_conn *c); /* "192.0.2.1:4711", "[::1]:80", "unix" */
+/* The protocol chosen by ALPN ("h2"), or NULL. */
+const char *leat_conn_alpn(const struct leat_conn *c);
+bool leat_conn_is_tls(const struct leat_conn *c);
+uint64_t leat_conn_bytes_in(const struct leat_conn *c);
+uint64_t leat_conn_bytes_out(const struct leat_conn *c);
+
+#endif
