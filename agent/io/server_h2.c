@@ -289,7 +289,6 @@ static int greet(struct leat_h2s *h)
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, FRAME_SIZE},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LEAT_HEAD_MAX},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
 
     if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
