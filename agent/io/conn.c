@@ -1,9 +1,9 @@
 /* The life of a connection: reading, gathered writing, and an orderly end. */
 #include "io/conn.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
@@ -232,7 +232,8 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
     if (room.len > 0)
-        *buf = uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
+        *buf =
+            uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
     else
         *buf = uv_buf_init((char *)leat_loop_read_buffer(c->loop), LEAT_READ_BUFFER);
 }

@@ -15,11 +15,11 @@ struct leat_conn_group {
 };
 
 enum leat_conn_state {
-    LEAT_CONN_NEW,      /* being made: look-up, connect, handshake, or `opened` still due */
-    LEAT_CONN_OPEN,     /* the owner reads and writes */
-    LEAT_CONN_FLUSHING, /* closed by us: what was written still goes out */
+    LEAT_CONN_NEW,       /* being made: look-up, connect, handshake, or `opened` still due */
+    LEAT_CONN_OPEN,      /* the owner reads and writes */
+    LEAT_CONN_FLUSHING,  /* closed by us: what was written still goes out */
     LEAT_CONN_LINGERING, /* our end is sent: waits for the peer's, throwing away what comes */
-    LEAT_CONN_GONE,     /* the handle is closing; `closed` is due */
+    LEAT_CONN_GONE,      /* the handle is closing; `closed` is due */
 };
 
 struct leat_conn {
@@ -47,7 +47,7 @@ struct leat_conn {
     uint64_t bytes_in, bytes_out;
     size_t unsent; /* while flushing: bytes queued at the last look */
     enum leat_conn_state state;
-    bool live;    /* the uv handle is initialised and not closed */
+    bool live; /* the uv handle is initialised and not closed */
     bool paused, reading, eof;
     bool sending; /* `write` is under way */
     bool held;    /* leat_loop_hold() was called */
@@ -58,15 +58,15 @@ struct leat_conn *leat_conn_new(struct leat_loop *l, char *peer);
 /* Its handle gets this connected (or fresh: -1) socket; 0 or a uv error, then the socket is still
  * the caller's. */
 int leat_conn_adopt(struct leat_conn *c, int fd, bool unix_socket);
-/* The socket is connected: goes on with the handshake when `tls`, else `opened` is due. `name`: what
- * a client expects the peer to be. */
+/* The socket is connected: goes on with the handshake when `tls`, else `opened` is due. `name`:
+ * what a client expects the peer to be. */
 void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server, const char *name);
 /* Ends it with a sentence: at once, or after what is still to be sent (an alert). */
 void leat_conn_fail(struct leat_conn *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void leat_conn_give_up(struct leat_conn *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-void leat_conn_open_now(struct leat_conn *c);  /* state OPEN and the event */
+void leat_conn_open_now(struct leat_conn *c);   /* state OPEN and the event */
 void leat_conn_peer_ended(struct leat_conn *c); /* the peer's end came */
 void leat_conn_update_reading(struct leat_conn *c);
 void leat_conn_set_timer(struct leat_conn *c, int64_t after);
@@ -91,10 +91,10 @@ void leat_filter_read(struct leat_conn *c, const uint8_t *data, size_t len);
 void leat_filter_feed(struct leat_conn *c); /* after a pause: what had come before it */
 void leat_filter_eof(struct leat_conn *c);
 int leat_filter_write(struct leat_conn *c, const struct leat_bytes *pieces, size_t n);
-void leat_filter_sent(struct leat_conn *c);       /* the raw write is done */
+void leat_filter_sent(struct leat_conn *c); /* the raw write is done */
 bool leat_filter_pending(const struct leat_tls_filter *f);
 bool leat_filter_wants_raw(const struct leat_tls_filter *f); /* nothing waits for a resume */
-void leat_filter_shutdown(struct leat_conn *c);   /* sends close_notify once */
+void leat_filter_shutdown(struct leat_conn *c);              /* sends close_notify once */
 const char *leat_filter_alpn(const struct leat_tls_filter *f);
 
 /* --- dial.c */

@@ -121,7 +121,7 @@ static int start_attempt(struct leat_conn *c)
     c->req.connect.data = c;
     if (!d->unix_socket)
         return uv_tcp_connect(&c->req.connect, &c->uv.tcp, current(d), on_connect);
-    if (strlen(d->host) >= sizeof ((struct sockaddr_un *)0)->sun_path)
+    if (strlen(d->host) >= sizeof((struct sockaddr_un *)0)->sun_path)
         return UV_ENAMETOOLONG;
     uv_pipe_connect(&c->req.connect, &c->uv.pipe, d->host, on_connect);
     return 0;
@@ -248,7 +248,8 @@ static struct leat_dialing *new_dialing(const struct leat_dial_conf *conf)
     d->port = conf->port;
     d->unix_socket = conf->unix_socket;
     d->tls = conf->tls ? leat_tls_ref(conf->tls) : NULL;
-    d->deadline = conf->timeout > 0 && conf->timeout < INT64_MAX / 2 ? leat_clock_mono() + conf->timeout : 0;
+    d->deadline =
+        conf->timeout > 0 && conf->timeout < INT64_MAX / 2 ? leat_clock_mono() + conf->timeout : 0;
     d->rotate = conf->rotate % ADDRESSES;
     leat_text_init(&d->reasons, REASONS_MAX);
     return d;

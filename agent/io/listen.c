@@ -98,8 +98,8 @@ static void welcome(struct leat_listener *l, int fd, const struct sockaddr *addr
 static bool passing(int error)
 {
     return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
-           error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET ||
-           error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH;
+           error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH ||
+           error == EOPNOTSUPP || error == ENETUNREACH;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)

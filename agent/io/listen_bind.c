@@ -386,8 +386,10 @@ static int clear_stale(const struct sockaddr_un *addr, struct leat_err *err)
     if (fd >= 0)
         close(fd);
     if (rc == 0 || error == EAGAIN)
-        return leat_fail(err, "cannot listen on %s: address already in use; is another collector "
-                              "running?", addr->sun_path);
+        return leat_fail(err,
+                         "cannot listen on %s: address already in use; is another collector "
+                         "running?",
+                         addr->sun_path);
     if (error == ECONNREFUSED && unlink(addr->sun_path) != 0 && errno != ENOENT)
         return leat_fail(err, "cannot listen on %s: cannot remove the socket left there: %s",
                          addr->sun_path, strerror(errno));
