@@ -1,6 +1,7 @@
 /* The program's own metrics: who registers them, and the sum over all workers as text. */
 #include "base/meter.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -400,7 +401,7 @@ static void put_double(struct leat_text *t, double v)
         leat_text_str(t, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
+    for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v)
             break;

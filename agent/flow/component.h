@@ -1,0 +1,103 @@
+/* What a receiver, processor, exporter, connector or extension is. Read this file first.
+ *
+ * 1. `take` always takes ownership and returns nothing: the data path has no error return.
+ * 2. Whoever ends a batch calls leat_batch_done() once; passing it on passes that duty on.
+ * 3. An outcome may arrive before the call that passed the batch on returns; touch nothing of it
+ * after.
+ * 4. Everything happens on the worker's own thread. */
+#ifndef LEAT_FLOW_COMPONENT_H
+#define LEAT_FLOW_COMPONENT_H
+
+#include "base/err.h"
+#include "base/meter.h"
+#include "base/signal.h"
+#include "config/schema.h"
+#include "flow/batch.h"
+#include "flow/ledger.h"
+
+struct leat_loop;
+struct leat_codecs;
+struct leat_auth_finder;
+struct leat_authenticator;
+struct leat_house;
+
+/* The one way on: hands `batch` over; the caller must not touch it again. */
+struct leat_outlet {
+    void (*take)(void *self, struct leat_batch *batch);
+    void *self;
+};
+static inline void leat_send(const struct leat_outlet *to, struct leat_batch *batch)
+{
+    to->take(to->self, batch);
+}
+
+/* When a pipeline's caller is answered: the weakest of its exporters' promises, known when the
+ * graph is wired. */
+enum leat_promise {
+    LEAT_PROMISE_HELD,      /* the bytes are in memory */
+    LEAT_PROMISE_STORED,    /* on disk */
+    LEAT_PROMISE_DELIVERED, /* the destination has confirmed */
+};
+
+/* All that a component instance gets from the house. Everything outlives the instance. */
+struct leat_env {
+    const char *id;       /* "otlp/edge" */
+    const char *pipeline; /* processors: "traces/edge"; others "" */
+    const void *conf;     /* its own struct, filled and checked */
+    /* Receivers, processors, connectors: where batches of each signal go; take is NULL where no
+     * pipeline wants them. */
+    struct leat_outlet next[LEAT_SIGNALS];
+    enum leat_promise promise; /* of what is behind `next` */
+    struct leat_loop *loop;
+    struct leat_budget *budget; /* bodies that come in */
+    struct leat_budget
+        *scratch; /* what an exporter makes while sending: compressed bodies and the like */
+    struct leat_codecs *codecs;
+    struct leat_meter *meter;
+    struct leat_ledger *ledger; /* NULL: extensions */
+    const struct leat_auth_finder *auth;
+    const struct leat_house *house; /* extensions: what there is to tell about the house */
+    unsigned worker, workers;
+};
+
+enum leat_kind {
+    LEAT_RECEIVER,
+    LEAT_PROCESSOR,
+    LEAT_EXPORTER,
+    LEAT_CONNECTOR,
+    LEAT_EXTENSION,
+};
+
+struct leat_component {
+    const char *type;           /* the word in the YAML */
+    const char *const *aliases; /* older words, NULL at the end; used with a warning. May be NULL */
+    enum leat_kind kind;
+    unsigned signals;    /* set of LEAT_…_BIT */
+    const char *summary; /* first sentence of its manual page */
+    const struct leat_field *fields;
+    size_t conf_size, self_size; /* the house allocates both, zeroed */
+    const char
+        *missing;  /* why it cannot run here (built without its library, retired); NULL: it can */
+    bool single;   /* one instance only, in worker 0: a file, a Unix socket */
+    size_t sender; /* exporters: offset + 1 of a struct leat_sender_conf in conf: the house puts a
+                      sender (queue, batch, retry) before it. 0: none */
+
+    /* More than the table can say. May be NULL. */
+    void (*check)(const void *conf, struct leat_check *c);
+    /* Once per worker. -1 and `err`: nothing is left behind. */
+    int (*open)(void *self, const struct leat_env *env, struct leat_err *err);
+    /* Processors, exporters, connectors. */
+    void (*take)(void *self, struct leat_batch *batch);
+    /* Take nothing new from outside, finish what is inside, then call drained(house), at once or
+     * later. NULL: nothing to finish. */
+    void (*drain)(void *self, void (*drained)(void *house), void *house);
+    /* Whatever is still inside is told LEAT_RETRY. Callbacks of this instance must not run
+     * afterwards. */
+    void (*close)(void *self);
+    /* Extensions that authenticate. */
+    const struct leat_authenticator *(*authenticator)(void *self);
+};
+
+#define LEAT_SENDER(S, m) (LEAT_AT(S, m, struct leat_sender_conf) + 1)
+
+#endif

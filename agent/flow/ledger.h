@@ -1,0 +1,48 @@
+/* Every item accounted for: for each component
+ *     in = out + delivered + filtered + sampled + rejected + refused + held
+ * where `out` went to the next stage, `refused` was handed back with "retry", `held` is inside now.
+ * Cut and joined requests change nothing in it; a fan-out is counted by its outlets. Exported as
+ * leat_items_total{component=, kind=, pipeline=, signal=, fate=} and leat_items_held. */
+#ifndef LEAT_FLOW_LEDGER_H
+#define LEAT_FLOW_LEDGER_H
+
+#include "base/meter.h"
+#include "base/signal.h"
+#include "flow/batch.h"
+
+enum leat_fate {
+    LEAT_IN,
+    LEAT_OUT,
+    LEAT_FATE_DELIVERED,
+    LEAT_FILTERED,
+    LEAT_SAMPLED_OUT,
+    LEAT_FATE_REJECTED,
+    LEAT_REFUSED,
+    LEAT_FATES,
+};
+
+struct leat_ledger {
+    struct leat_counter *fates[LEAT_SIGNALS][LEAT_FATES];
+    struct leat_gauge *held[LEAT_SIGNALS];
+};
+
+/* One per component instance and worker. `pipeline` may be "". Strings are copied. */
+void leat_ledger_open(struct leat_ledger *l, struct leat_meter *m, const char *kind, const char *id,
+                      const char *pipeline, unsigned signals);
+static inline void leat_ledger_count(struct leat_ledger *l, enum leat_signal s, enum leat_fate f,
+                                     uint64_t items)
+{
+    leat_count(l->fates[s][f], items);
+}
+static inline void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items)
+{
+    leat_gauge_add(l->held[s], items);
+}
+/* The end of a batch at this component: counts its items by the outcome (a partial success: the
+ * rejected apart). */
+void leat_ledger_end(struct leat_ledger *l, const struct leat_batch *b,
+                     const struct leat_status *st);
+/* in - out - … - held; 0 when the books balance. */
+int64_t leat_ledger_gap(const struct leat_ledger *l, enum leat_signal s);
+
+#endif

@@ -1,0 +1,559 @@
+/* Stands before an exporter: queue, batching, retry, and the outcome told to the callers.
+ *
+ * A batch is in exactly one place: `blocked` (no room in the queue yet), a collection (being joined
+ * with others), `queue` (waits for a free slot), with the exporter, or `backoff` (waits to be tried
+ * again; keeps its slot). */
+#include "flow/sender.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "flow/retry.h"
+#include "flow/selfobs.h"
+#include "io/loop.h"
+
+#define FULL_RETRY_MS   1000
+#define MAX_COLLECTIONS 10000
+#define KEY_BYTES       ((size_t)16 * 1024)
+#define UNLIMITED       UINT32_MAX
+#define MEMORY_RETRY_MS 100
+
+enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROPS };
+static const char *const drop_names[] = {"rejected", "retries_exhausted", "partial_success",
+                                         "shutdown"};
+
+/* What is being joined for one combination of metadata values. */
+struct collection {
+    struct leat_link link; /* in order of `batch->due` */
+    struct leat_batch *batch;
+    char *key;
+    size_t key_len;
+};
+
+struct leat_sender {
+    const struct leat_sender_conf *conf;
+    struct leat_sender_env env;
+    struct leat_attempt hook;
+    struct leat_timer *timer;
+    struct leat_link blocked, queue, backoff, collections;
+    struct leat_map *by_key;
+    int64_t capacity, size; /* in units of the sizer */
+    int sizer, batch_sizer;
+    uint32_t slots, busy;
+    bool filling, draining, stopped;
+    struct leat_exporter_obs obs;
+    struct leat_counter *drops[DROPS];
+    struct leat_task drained_task;
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+static void fill_slots(struct leat_sender *s);
+static void admit_blocked(struct leat_sender *s);
+
+static int64_t measure(const struct leat_batch *b, int sizer)
+{
+    switch (sizer) {
+    case LEAT_SIZER_ITEMS:
+        return b->items;
+    case LEAT_SIZER_BYTES:
+        return (int64_t)b->bytes;
+    default:
+        return 1;
+    }
+}
+
+/* --- the end of a batch */
+
+/* What becomes of the items: those whose caller waits are the caller's again, the others are lost
+ * here. */
+static void account(struct leat_sender *s, const struct leat_batch *b, const struct leat_status *st,
+                    enum drop reason)
+{
+    struct leat_ledger *l = s->env.ledger;
+    uint64_t lost = 0;
+
+    leat_ledger_hold(l, b->signal, -(int64_t)b->items);
+    if (st->outcome != LEAT_RETRY) {
+        leat_ledger_end(l, b, st);
+        lost = st->outcome == LEAT_REJECTED ? b->items : st->rejected;
+    } else {
+        for (uint32_t i = 0; i < b->nparts; i++) {
+            if (b->parts[i].ack == NULL)
+                lost += b->parts[i].items;
+        }
+        leat_ledger_count(l, b->signal, LEAT_FATE_REJECTED, lost);
+        leat_ledger_count(l, b->signal, LEAT_REFUSED, b->items - lost);
+    }
+    leat_count(st->outcome == LEAT_DELIVERED ? s->obs.sent : s->obs.send_failed, b->items);
+    leat_count(s->drops[reason], lost);
+}
+
+static void report(struct leat_sender *s, const struct leat_batch *b, const struct leat_status *st,
+                   enum drop reason)
+{
+    const char *why = st->why ? st->why : "no reason given";
+    const char *items = leat_signal_items(b->signal);
+
+    if (st->outcome == LEAT_DELIVERED && st->rejected > 0)
+        leat_warn(s->env.id, "the destination took the request but rejected %u of %u %s: %s",
+                  st->rejected, b->items, items, why);
+    else if (st->outcome == LEAT_REJECTED)
+        leat_error(s->env.id, "%u %s dropped: the destination rejects them for good: %s", b->items,
+                   items, why);
+    else if (st->outcome == LEAT_RETRY && reason == DROP_EXHAUSTED)
+        leat_error(s->env.id, "%u %s not delivered, no more retries left: %s", b->items, items,
+                   why);
+    else if (st->outcome == LEAT_RETRY)
+        leat_error(s->env.id, "%u %s not delivered before the program ended: %s", b->items, items,
+                   why);
+}
+
+static void check_drained(struct leat_sender *s)
+{
+    if (s->drained != NULL && s->busy == 0 && leat_list_empty(&s->queue) &&
+        leat_list_empty(&s->blocked) && leat_list_empty(&s->collections))
+        leat_loop_defer(s->env.loop, &s->drained_task);
+}
+
+static void set_size(struct leat_sender *s, int64_t size)
+{
+    s->size = size;
+    leat_gauge_set(s->obs.queue_size, size);
+}
+
+static void finish(struct leat_sender *s, struct leat_batch *b, struct leat_status st,
+                   enum drop reason)
+{
+    account(s, b, &st, reason);
+    report(s, b, &st, reason);
+    set_size(s, s->size - (int64_t)b->weight);
+    if (b->nparts > 1)
+        st.rejected = 0; /* nobody can say whose records they were */
+    leat_batch_done(b, st);
+    admit_blocked(s);
+    fill_slots(s);
+    check_drained(s);
+}
+
+/* --- attempts */
+
+static void free_slot(struct leat_sender *s)
+{
+    LEAT_CHECK(s->busy > 0);
+    s->busy--;
+    leat_gauge_add(s->obs.in_flight, -1);
+}
+
+static void attempt(struct leat_sender *s, struct leat_batch *b)
+{
+    b->tries++;
+    b->attempt = &s->hook;
+    leat_send(&s->env.exporter, b);
+}
+
+static void start(struct leat_sender *s, struct leat_batch *b)
+{
+    s->busy++;
+    leat_gauge_add(s->obs.in_flight, 1);
+    b->tries = 0;
+    b->since = leat_clock_mono();
+    attempt(s, b);
+}
+
+/* The next batch goes out only through here, so that an exporter that answers at once does not nest
+ * calls. */
+static void fill_slots(struct leat_sender *s)
+{
+    if (s->filling)
+        return;
+    s->filling = true;
+    while (s->busy < s->slots && !leat_list_empty(&s->queue))
+        start(s, LEAT_OWNER(leat_list_pop(&s->queue), struct leat_batch, link));
+    s->filling = false;
+}
+
+static void arm_timer(struct leat_sender *s)
+{
+    int64_t due = INT64_MAX, now = leat_clock_mono();
+
+    if (!leat_list_empty(&s->backoff))
+        due = LEAT_OWNER(s->backoff.next, struct leat_batch, link)->due;
+    if (!leat_list_empty(&s->collections)) {
+        struct collection *c = LEAT_OWNER(s->collections.next, struct collection, link);
+        if (c->batch->due < due)
+            due = c->batch->due;
+    }
+    if (due == INT64_MAX)
+        leat_timer_stop(s->timer);
+    else
+        leat_timer_start(s->timer, due > now ? due - now : 0, 0);
+}
+
+static void back_off(struct leat_sender *s, struct leat_batch *b, int64_t delay)
+{
+    struct leat_link *at = s->backoff.prev;
+
+    b->due = leat_clock_mono() + delay;
+    while (at != &s->backoff && LEAT_OWNER(at, struct leat_batch, link)->due > b->due)
+        at = at->prev;
+    leat_list_prepend(at, &b->link);
+    arm_timer(s);
+}
+
+static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_status st)
+{
+    int64_t delay = leat_retry_delay(&s->conf->retry_on_failure, b->tries, b->since,
+                                     leat_clock_mono(), st.retry_after_ms * LEAT_MS);
+
+    if (s->stopped || !s->conf->retry_on_failure.enabled || delay < 0) {
+        free_slot(s);
+        finish(s, b, st, s->stopped ? DROP_SHUTDOWN : DROP_EXHAUSTED);
+        return;
+    }
+    leat_warn(s->env.id, "sending %u %s failed, will try again in %.1f s: %s", b->items,
+              leat_signal_items(b->signal), (double)delay / LEAT_SEC,
+              st.why ? st.why : "no reason given");
+    back_off(s, b, delay);
+}
+
+/* Both pieces go out next, each alone. The weight stays with the second, so that the queue's count
+ * is right. */
+static void resend_pieces(struct leat_sender *s, struct leat_batch *head, struct leat_batch *tail)
+{
+    head->weight = 0;
+    free_slot(s);
+    leat_list_prepend(&s->queue, &tail->link);
+    leat_list_prepend(&s->queue, &head->link);
+    fill_slots(s);
+}
+
+static void rejected(struct leat_sender *s, struct leat_batch *b, struct leat_status st)
+{
+    struct leat_batch *head = NULL;
+
+    if (s->stopped) {
+        free_slot(s);
+        finish(s, b, st, DROP_REJECTED);
+        return;
+    }
+    if (st.too_large && b->items > 1) {
+        if (leat_batch_cut(b, b->items / 2, s->env.budget, &head) < 0) {
+            try_later(s, b,
+                      leat_retry(st.code, MEMORY_RETRY_MS, "out of memory for smaller pieces"));
+            return;
+        }
+    } else if (b->nparts > 1 && !st.not_content) {
+        head = leat_batch_take_parts(b, b->nparts / 2);
+        if (head == NULL) {
+            try_later(s, b,
+                      leat_retry(st.code, MEMORY_RETRY_MS, "out of memory for smaller pieces"));
+            return;
+        }
+    }
+    if (head != NULL) {
+        resend_pieces(s, head, b);
+        return;
+    }
+    free_slot(s);
+    finish(s, b, st, DROP_REJECTED);
+}
+
+static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struct leat_status st)
+{
+    struct leat_sender *s = LEAT_OWNER(hook, struct leat_sender, hook);
+
+    switch (st.outcome) {
+    case LEAT_DELIVERED:
+        free_slot(s);
+        finish(s, b, st, DROP_PARTIAL);
+        break;
+    case LEAT_REJECTED:
+        rejected(s, b, st);
+        break;
+    case LEAT_RETRY:
+        try_later(s, b, st);
+        break;
+    }
+}
+
+/* --- joining */
+
+static void enqueue(struct leat_sender *s, struct leat_batch *b)
+{
+    leat_list_append(&s->queue, &b->link);
+}
+
+/* Queues `b` in pieces of at most max_size. What cannot be cut for want of memory goes out whole.
+ */
+static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
+{
+    int64_t max = s->conf->sending_queue.batch.max_size, size;
+
+    while (max > 0 && (size = measure(b, s->batch_sizer)) > max && b->items > 1) {
+        uint64_t items = s->batch_sizer == LEAT_SIZER_ITEMS
+                             ? (uint64_t)max
+                             : (uint64_t)((double)b->items * ((double)max / (double)size));
+        struct leat_batch *head;
+        if (items == 0)
+            items = 1;
+        if (leat_batch_cut(b, (uint32_t)items, s->env.budget, &head) < 0)
+            break;
+        head->weight = 0;
+        if (measure(head, s->batch_sizer) > max && head->items > 1)
+            enqueue_cut(s, head);
+        else
+            enqueue(s, head);
+    }
+    enqueue(s, b);
+}
+
+static void flush_collection(struct leat_sender *s, struct collection *c)
+{
+    struct leat_batch *b = c->batch;
+
+    leat_list_remove(&c->link);
+    leat_map_remove(s->by_key, leat_bytes(c->key, c->key_len));
+    leat_free(c->key);
+    leat_free(c);
+    enqueue_cut(s, b);
+}
+
+static struct collection *collection_new(struct leat_sender *s, struct leat_text *key,
+                                         struct leat_batch *b)
+{
+    struct collection *c = leat_try_zeroed(sizeof *c);
+
+    if (c == NULL || !leat_text_ok(key) ||
+        leat_map_set(s->by_key, leat_text_bytes(key), c, NULL) < 0) {
+        leat_free(c);
+        return NULL;
+    }
+    c->key_len = key->len;
+    c->key = leat_text_take(key);
+    c->batch = b;
+    b->due = leat_clock_mono() + s->conf->sending_queue.batch.flush_timeout;
+    leat_list_append(&s->collections, &c->link);
+    arm_timer(s);
+    return c;
+}
+
+/* Joins with what waits for company; without memory for that the batch goes on alone. */
+static void collect(struct leat_sender *s, struct leat_batch *b)
+{
+    const struct leat_strings *keys = &s->conf->sending_queue.batch.partition.metadata_keys;
+    struct leat_text key;
+    struct collection *c;
+
+    leat_text_init(&key, KEY_BYTES);
+    leat_origin_key(b->origin, keys->items, keys->count, &key);
+    c = leat_map_get(s->by_key, leat_text_bytes(&key));
+    if (c == NULL) {
+        c = collection_new(s, &key, b);
+    } else {
+        uint64_t weight = b->weight;
+        if (leat_batch_join(c->batch, b) == 0)
+            c->batch->weight += weight;
+        else
+            c = NULL;
+    }
+    leat_text_done(&key);
+    if (c == NULL)
+        enqueue_cut(s, b);
+    else if (measure(c->batch, s->batch_sizer) >= s->conf->sending_queue.batch.min_size)
+        flush_collection(s, c);
+}
+
+/* --- taking */
+
+static bool has_room(const struct leat_sender *s, const struct leat_batch *b)
+{
+    int64_t cost = measure(b, s->sizer);
+
+    return s->size == 0 || cost <= s->capacity - s->size;
+}
+
+static void admit(struct leat_sender *s, struct leat_batch *b)
+{
+    b->weight = (uint64_t)measure(b, s->sizer);
+    set_size(s, s->size + (int64_t)b->weight);
+    if (!s->conf->sending_queue.wait_for_result)
+        leat_batch_hold(b);
+    if (s->conf->sending_queue.has_batch && !s->draining && !s->stopped)
+        collect(s, b);
+    else
+        enqueue(s, b);
+}
+
+static void admit_blocked(struct leat_sender *s)
+{
+    while (!leat_list_empty(&s->blocked)) {
+        struct leat_batch *b = LEAT_OWNER(s->blocked.next, struct leat_batch, link);
+        if (!has_room(s, b))
+            return;
+        leat_list_remove(&b->link);
+        admit(s, b);
+    }
+}
+
+static void refuse(struct leat_sender *s, struct leat_batch *b, const char *why)
+{
+    struct leat_status st = leat_retry(14, FULL_RETRY_MS, why);
+
+    leat_count(s->obs.enqueue_failed, b->items);
+    leat_ledger_end(s->env.ledger, b, &st);
+    leat_batch_done(b, st);
+}
+
+void leat_sender_take(void *sender, struct leat_batch *b)
+{
+    struct leat_sender *s = sender;
+    const struct leat_queue_conf *q = &s->conf->sending_queue;
+
+    if (s->stopped) {
+        refuse(s, b, "shutting down");
+        return;
+    }
+    if (q->enabled && !q->block_on_overflow && !has_room(s, b)) {
+        leat_warn(s->env.id, "sending queue is full (%lld of %lld): callers are told to retry",
+                  (long long)s->size, (long long)s->capacity);
+        refuse(s, b, "sending queue is full");
+        return;
+    }
+    leat_ledger_hold(s->env.ledger, b->signal, b->items);
+    b->weight = 0;
+    if (!q->enabled) {
+        enqueue(s, b);
+    } else {
+        leat_list_append(&s->blocked, &b->link);
+        admit_blocked(s);
+    }
+    fill_slots(s);
+}
+
+/* --- life */
+
+static void on_timer(void *arg)
+{
+    struct leat_sender *s = arg;
+    int64_t now = leat_clock_mono();
+    struct leat_link due;
+
+    leat_list_init(&due);
+    while (!leat_list_empty(&s->collections)) {
+        struct collection *c = LEAT_OWNER(s->collections.next, struct collection, link);
+        if (c->batch->due > now)
+            break;
+        flush_collection(s, c);
+    }
+    while (!leat_list_empty(&s->backoff) &&
+           LEAT_OWNER(s->backoff.next, struct leat_batch, link)->due <= now)
+        leat_list_append(&due, leat_list_pop(&s->backoff));
+    while (!leat_list_empty(&due))
+        attempt(s, LEAT_OWNER(leat_list_pop(&due), struct leat_batch, link));
+    fill_slots(s);
+    arm_timer(s);
+}
+
+static void tell_drained(struct leat_task *t)
+{
+    struct leat_sender *s = LEAT_OWNER(t, struct leat_sender, drained_task);
+    void (*drained)(void *arg) = s->drained;
+
+    s->drained = NULL;
+    if (drained != NULL)
+        drained(s->drained_arg);
+}
+
+static int64_t share_of(int64_t whole, unsigned workers)
+{
+    return (whole + workers - 1) / workers;
+}
+
+static void open_drop_counters(struct leat_sender *s)
+{
+    for (unsigned i = 0; i < DROPS; i++) {
+        struct leat_metric id = {.name = "leat_exporter_dropped_items_total",
+                                 .help = "Items lost at an exporter, by reason.",
+                                 .labels = {{"exporter", s->env.id},
+                                            {"data_type", leat_signal_name(s->env.signal)},
+                                            {"reason", drop_names[i]}}};
+        s->drops[i] = leat_meter_counter(s->env.meter, &id);
+    }
+}
+
+struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
+                                    const struct leat_sender_env *env)
+{
+    struct leat_sender *s = leat_new(sizeof *s);
+    const struct leat_queue_conf *q = &conf->sending_queue;
+
+    s->conf = conf;
+    s->env = *env;
+    s->hook.ended = attempt_ended;
+    s->timer = leat_timer_new(env->loop, on_timer, s);
+    leat_list_init(&s->blocked);
+    leat_list_init(&s->queue);
+    leat_list_init(&s->backoff);
+    leat_list_init(&s->collections);
+    s->by_key = leat_map_new(MAX_COLLECTIONS);
+    s->sizer = q->sizer;
+    s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
+    s->capacity = share_of(q->queue_size, env->workers);
+    s->slots = q->enabled ? (uint32_t)share_of(q->num_consumers, env->workers) : UNLIMITED;
+    s->drained_task.run = tell_drained;
+    leat_exporter_obs_open(&s->obs, env->meter, env->id, env->signal);
+    leat_gauge_set(s->obs.queue_capacity, q->enabled ? s->capacity : 0);
+    open_drop_counters(s);
+    return s;
+}
+
+static void flush_all(struct leat_sender *s)
+{
+    while (!leat_list_empty(&s->collections))
+        flush_collection(s, LEAT_OWNER(s->collections.next, struct collection, link));
+}
+
+void leat_sender_drain(struct leat_sender *s, void (*drained)(void *arg), void *arg)
+{
+    s->draining = true;
+    s->drained = drained;
+    s->drained_arg = arg;
+    flush_all(s);
+    fill_slots(s);
+    check_drained(s);
+}
+
+static void give_back(struct leat_sender *s, struct leat_link *list, bool has_slot)
+{
+    while (!leat_list_empty(list)) {
+        struct leat_batch *b = LEAT_OWNER(leat_list_pop(list), struct leat_batch, link);
+        if (has_slot)
+            free_slot(s);
+        finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
+    }
+}
+
+void leat_sender_stop(struct leat_sender *s)
+{
+    s->stopped = true;
+    s->slots = 0; /* nothing goes out any more */
+    leat_timer_stop(s->timer);
+    flush_all(s);
+    give_back(s, &s->queue, false);
+    give_back(s, &s->backoff, true);
+    give_back(s, &s->blocked, false);
+}
+
+void leat_sender_free(struct leat_sender *s)
+{
+    if (s == NULL)
+        return;
+    LEAT_CHECK(s->stopped && s->busy == 0);
+    leat_task_cancel(&s->drained_task);
+    leat_timer_free(s->timer);
+    leat_map_free(s->by_key, NULL);
+    leat_free(s);
+}
