@@ -45,6 +45,7 @@ struct leat_batch {
     struct leat_link link;
     uint32_t tries;
     int64_t since, due;     /* monotonic ns */
+    uint64_t weight;        /* what it counts for in a queue */
     struct leat_part first; /* `parts` points here while one is enough */
 };
 

@@ -42,7 +42,7 @@ struct leat_sender {
     int64_t capacity, size; /* in units of the sizer */
     int sizer, batch_sizer;
     uint32_t slots, busy;
-    bool filling, stopped;
+    bool filling, draining, stopped;
     struct leat_exporter_obs obs;
     struct leat_counter *drops[DROPS];
     struct leat_task drained_task;
@@ -381,7 +381,7 @@ static void admit(struct leat_sender *s, struct leat_batch *b)
     set_size(s, s->size + (int64_t)b->weight);
     if (!s->conf->sending_queue.wait_for_result)
         leat_batch_hold(b);
-    if (s->conf->sending_queue.has_batch && !s->stopped)
+    if (s->conf->sending_queue.has_batch && !s->draining && !s->stopped)
         collect(s, b);
     else
         enqueue(s, b);
@@ -518,6 +518,7 @@ static void flush_all(struct leat_sender *s)
 
 void leat_sender_drain(struct leat_sender *s, void (*drained)(void *arg), void *arg)
 {
+    s->draining = true;
     s->drained = drained;
     s->drained_arg = arg;
     flush_all(s);

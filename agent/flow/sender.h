@@ -65,7 +65,8 @@ struct leat_sender_env {
 struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
                                     const struct leat_sender_env *env);
 void leat_sender_take(void *sender, struct leat_batch *batch); /* an outlet like any other */
-/* Sends what is held, goes on trying; `drained` when nothing is left. */
+/* Sends what is held, collects no more, goes on trying; `drained` (may be NULL) when nothing is
+ * left. */
 void leat_sender_drain(struct leat_sender *s, void (*drained)(void *arg), void *arg);
 /* Tries nothing again: what waits is told "retry" at once, attempts under way as soon as the
  * exporter ends them. */
