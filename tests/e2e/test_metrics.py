@@ -19,8 +19,8 @@ def gaps(found):
 
 
 class Metrics(lib.Case):
-    def page(self, more=""):
-        return lib.telemetry(self.at).replace("host:", more + "host:")
+    def page(self):
+        return lib.telemetry(self.at)
 
     def setUp(self):
         self.at = lib.free_port()
@@ -54,14 +54,6 @@ class Metrics(lib.Case):
                 for name in ("otelcol_process_uptime", "otelcol_process_cpu_seconds", "otelcol_process_memory_rss"):
                     self.assertIsNotNone(lib.total(found, name), f"{name} is missing: {sorted(found)}")
                 self.assertEqual(gaps(found), {})
-
-    def test_with_type_suffixes_where_they_are_asked_for(self):
-        text = lib.config("nop: {}", "[nop]", tail=self.page("without_type_suffix: false, "))
-        with lib.Leat(text) as leat:
-            lib.send(leat.port("otlp", "http"), "logs", ["a"])
-            found = lib.metrics(self.at)
-            self.assertEqual(lib.total(found, "otelcol_receiver_accepted_log_records_total", receiver="otlp"), 1)
-            self.assertNotIn("otelcol_receiver_accepted_log_records", found)
 
     def test_the_page_is_prometheus_text(self):
         with lib.Leat(lib.config("nop: {}", "[nop]", tail=self.page())) as leat:

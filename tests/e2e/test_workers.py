@@ -14,7 +14,7 @@ class Workers(lib.Case):
                               processors="batch: {timeout: 10ms}\n  memory_limiter: {check_interval: 1s, limit_mib: 512}",
                               processing="[memory_limiter, batch]", extensions="health_check: {endpoint: 127.0.0.1:0}",
                               extended="[health_check]", tail=lib.telemetry(at))
-            with lib.Leat(text, args=["--workers", "3"]) as leat:
+            with lib.Leat(text + "leat: {workers: 3}\n") as leat:
                 http, grpc = leat.port("otlp", "http"), leat.port("otlp", "grpc")
                 done = threading.Event()
 
