@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/signal.h"
 
-#define LEAT_OTLP_DEPTH   64      /* nested values (AnyValue, arrays, key-value lists) */
+#define LEAT_OTLP_DEPTH   64      /* AnyValues within one another, the outermost included */
 #define LEAT_OTLP_RECORDS 1000000 /* records in one request */
 
 struct leat_otlp_count {
@@ -27,12 +27,18 @@ enum leat_otlp_verdict {
 
 /* Checks a whole request in one pass, allocating nothing: well-formed down to the last value, known
  * fields with their wire type (repeated scalars packed or not), trace ids of 0 or 16 bytes, span
- * ids of 0 or 8, depth, number of records. Unknown fields are passed over (but must be
- * well-formed). *ret_why: static sentence naming the message and field. */
+ * ids of 0 or 8, depth, number of records. Unknown fields are passed over (but must be well-formed;
+ * groups are not). Strings need not be UTF-8: bytes pass as they are. Items are counted as they
+ * stand on the wire, also where a oneof of a metric is there twice. *ret_why: static sentence
+ * naming the message and field, NULL when all is well; *ret is zero when it is not. */
 enum leat_otlp_verdict leat_otlp_check(enum leat_signal signal, struct leat_bytes request,
                                        struct leat_otlp_count *ret, const char **ret_why);
 
 /* Counts the items of a request that was checked before. */
 struct leat_otlp_count leat_otlp_count(enum leat_signal signal, struct leat_bytes request);
+
+/* The same for one message `m` (otlp.h) on the way from the request to its records. */
+struct leat_otlp_message;
+uint32_t leat_otlp_items_in(const struct leat_otlp_message *m, struct leat_bytes message);
 
 #endif

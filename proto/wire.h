@@ -28,7 +28,9 @@ struct leat_wire_field {
 
 static inline struct leat_wire leat_wire_of(struct leat_bytes message)
 {
-    return (struct leat_wire){message.data, message.data + message.len};
+    /* NULL + 0 is not defined */
+    return (struct leat_wire){message.data,
+                              message.len == 0 ? message.data : message.data + message.len};
 }
 
 /* Reads a varint of at most ten bytes. false: cut off or too long. */

@@ -48,7 +48,7 @@ void *leat_arena_take(struct leat_arena *a, size_t size)
     struct leat_arena_block *b;
     void *p;
 
-    if (size > a->max || a->used > a->max - size)
+    if (size > a->max || a->used > a->max - size || size > SIZE_MAX / 2)
         return NULL;
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     b = block_with(a, size);
@@ -62,7 +62,7 @@ void *leat_arena_take(struct leat_arena *a, size_t size)
 
 char *leat_arena_str(struct leat_arena *a, struct leat_bytes text)
 {
-    char *copy = leat_arena_take(a, text.len + 1);
+    char *copy = text.len < SIZE_MAX ? leat_arena_take(a, text.len + 1) : NULL;
 
     if (copy != NULL && text.len != 0)
         memcpy(copy, text.data, text.len);

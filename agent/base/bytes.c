@@ -149,12 +149,10 @@ long leat_base64_decode(struct leat_bytes text, uint8_t *out)
     uint32_t v = 0;
     size_t at = 0, digits = 0;
 
-    for (size_t pad = 0; pad < 2 && text.len % 4 == 0 && text.len > 0; pad++) {
-        if (text.data[text.len - 1] != '=')
-            break;
+    if (text.len % 4 == 0 && text.len > 0 && text.data[text.len - 1] == '=') {
         text.len--;
-        if (text.len % 4 == 0)
-            return -1;
+        if (text.data[text.len - 1] == '=')
+            text.len--;
     }
     if (text.len % 4 == 1)
         return -1;

@@ -33,7 +33,9 @@ struct leat_log_conf {
 int leat_log_setup(const struct leat_log_conf *conf, struct leat_err *err);
 void leat_log_close(void);
 
-/* `who` is the component's id ("otlp/edge") or NULL for the program itself. */
+/* `who` is the component's id ("otlp/edge") or NULL for the program itself. Control characters and
+ * bytes that are no UTF-8 are escaped, so a peer's string can neither forge a line nor steer a
+ * terminal; a message of more than 4 KiB is cut. Nothing is allocated. */
 void leat_log(enum leat_log_level level, const char *who, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool leat_log_enabled(enum leat_log_level level);

@@ -17,8 +17,10 @@ struct leat_label {
     const char *name, *value;
 };
 
-/* What identifies an instrument. All strings are copied. A second call with the same name and
- * labels gives the same instrument back. */
+/* What identifies an instrument. All strings are copied; the order of the labels does not matter. A
+ * second call with the same name and labels gives the same instrument back, and must ask for the
+ * same kind. A meter holds at most 20,000; beyond that the caller gets one that counts into nothing
+ * and leat_meter_refused_series goes up. */
 struct leat_metric {
     const char *name;                            /* "otelcol_exporter_sent_spans" */
     const char *help;                            /* one sentence */
@@ -41,7 +43,9 @@ struct leat_gauge *leat_meter_gauge(struct leat_meter *m, const struct leat_metr
 struct leat_histogram *leat_meter_histogram(struct leat_meter *m, const struct leat_metric *id,
                                             const double *bounds, uint32_t nbounds);
 /* A value that is read when somebody scrapes, on the scraper's thread: `read` may only look at
- * atomics. */
+ * atomics. Asked for again with the same name and labels it reads from the new place; with `read`
+ * NULL the series is gone, and after the call nobody reads from the old place any more: whoever
+ * owns `arg` does that before it ends. */
 void leat_meter_probe(struct leat_meter *m, const struct leat_metric *id, int is_counter,
                       double (*read)(void *arg), void *arg);
 
@@ -67,7 +71,9 @@ static inline uint64_t leat_counter_get(const struct leat_counter *c)
     return atomic_load_explicit(&c->value, memory_order_relaxed);
 }
 
-/* Prometheus text format 0.0.4 of the sum over `n` meters, families sorted by name. */
+/* Prometheus text format 0.0.4 of the sum over `n` meters, families sorted by name, under the exact
+ * names given. What is not UTF-8 in a label's value is replaced, because a scraper would refuse the
+ * whole page. No memory: `out` has failed. */
 void leat_meter_render(struct leat_meter *const *meters, size_t n, struct leat_text *out);
 /* Visits every series of the sum (histograms: their _sum and _count): for status pages and JSON. */
 void leat_meter_visit(struct leat_meter *const *meters, size_t n,

@@ -32,6 +32,9 @@ uint16_t leat_listener_port(const struct leat_listener *l); /* the port bound, 0
 /* "127.0.0.1:4317, [::1]:4317" for messages. */
 const char *leat_listener_text(const struct leat_listener *l);
 
+uint64_t leat_listener_refused(const struct leat_listener *l); /* max_conns, or no memory */
+uint32_t leat_listener_conns(const struct leat_listener *l);   /* alive now */
+
 /* Splits "host:port". host "" means all addresses. -1 and `err`: not of that form. `host` must hold
  * 256 bytes. */
 int leat_endpoint_split(const char *endpoint, char *host, uint16_t *ret_port, struct leat_err *err);

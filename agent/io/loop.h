@@ -19,6 +19,8 @@ void leat_loop_free(struct leat_loop *l);
 /* One turn without waiting; true: something is still alive. For tests. */
 int leat_loop_turn(struct leat_loop *l);
 
+/* Timers go by leat_clock_mono(), so under a fake clock they fire in the turn after it was set on.
+ * A timer started by one that fires waits for the next turn, whatever its length. */
 struct leat_timer;
 struct leat_timer *leat_timer_new(struct leat_loop *l, void (*fire)(void *arg), void *arg);
 void leat_timer_free(struct leat_timer *t); /* takes NULL; may be called from `fire` */
@@ -26,10 +28,12 @@ void leat_timer_start(struct leat_timer *t, int64_t after,
                       int64_t every); /* ns; every 0: once. Restarts */
 void leat_timer_stop(struct leat_timer *t);
 int leat_timer_running(const struct leat_timer *t);
-/* A timer that does not keep leat_loop_turn() alive and fires seldom: housekeeping. */
+/* Housekeeping: this timer does not keep leat_loop_turn() alive. */
+void leat_timer_background(struct leat_timer *t);
 
 /* Runs once at the end of this turn of the loop (before it waits again). Adding a task twice is one
- * run. */
+ * run. Tasks added by tasks run in the same pass, up to some thousands; the rest in the next turn,
+ * without waiting. A task may free itself while it runs; cancel it before freeing it otherwise. */
 struct leat_task {
     struct leat_link link; /* private */
     void (*run)(struct leat_task *t);

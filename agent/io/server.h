@@ -44,12 +44,12 @@ struct leat_server_conf {
     uint32_t max_recv_msg_size_mib, max_concurrent_streams;
     uint64_t read_buffer_size, write_buffer_size;
     struct leat_keepalive_server_conf {
-        struct {
+        struct leat_keepalive_params_conf {
             int64_t max_connection_idle, max_connection_age, max_connection_age_grace, time,
                 timeout;
         } server_parameters;
         bool has_enforcement;
-        struct {
+        struct leat_keepalive_policy_conf {
             int64_t min_time;
             bool permit_without_stream;
         } enforcement_policy;
@@ -61,6 +61,9 @@ extern const struct leat_field leat_server_grpc_fields[]; /* configgrpc server k
 void leat_server_check(const struct leat_server_conf *conf, bool grpc, const char *key,
                        struct leat_check *c);
 
+/* The most bytes a body may have, before and after inflating, by the settings or their defaults. */
+size_t leat_server_max_body(const struct leat_server_conf *conf, bool grpc);
+
 struct leat_call;
 
 struct leat_route {
@@ -68,8 +71,8 @@ struct leat_route {
     const char *method; /* "POST", "GET"; gRPC is always POST. NULL: any */
     bool grpc;          /* a gRPC method: content-type application/grpc */
     bool wants_body;    /* else a body is read and thrown away */
-    size_t max_body;    /* bytes after inflating, and of the compressed body */
-    uint32_t tag;       /* the service's own */
+    size_t max_body; /* bytes after inflating, and of the compressed body; 0: as the settings say */
+    uint32_t tag;    /* the service's own */
 };
 
 /* Why the server itself refuses a request before the service sees it. */
@@ -115,7 +118,8 @@ struct leat_server_env {
 };
 
 struct leat_server;
-/* NULL and `err`: address in use, bad certificate, unknown authenticator. */
+/* NULL and `err`: address in use, bad certificate, unknown authenticator. `conf`, the service's
+ * routes and what `env` points at must outlive the server. */
 struct leat_server *leat_server_new(const struct leat_server_conf *conf,
                                     const struct leat_service *service,
                                     const struct leat_server_env *env, struct leat_err *err);

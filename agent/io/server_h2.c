@@ -1,0 +1,372 @@
+/* HTTP/2 and gRPC: streams become calls, replies become frames.
+ *
+ * Window credit is ours: it goes back to the peer as the bytes of an admitted call come in. What a
+ * refused call still sends only gives back the connection's credit, never its stream's. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/server_internal.h"
+
+/* What one stream, and all streams of a connection together, may send ahead of us. */
+#define STREAM_WINDOW     (1 << 20)
+#define CONNECTION_WINDOW (16 << 20)
+#define FRAME_SIZE        (256 << 10) /* SETTINGS_MAX_FRAME_SIZE */
+#define MAX_STREAMS       1000        /* where the setting is 0 */
+/* Header blocks that are this much too long end the connection: somebody plays with HPACK. */
+#define HEAD_BOMB (4 * LEAT_HEAD_MAX)
+/* What answering and resetting for a peer's mistakes costs it (server_guard.c). */
+#define COST_RESET     3
+#define COST_LONG_HEAD 50
+
+static struct leat_call *call_of(struct leat_h2s *h, int32_t stream)
+{
+    return nghttp2_session_get_stream_user_data(h->session, stream);
+}
+
+void leat_h2s_abuse(struct leat_h2s *h, const char *what)
+{
+    if (leat_h2_ending(h->pump))
+        return;
+    leat_warn(h->p->server ? h->p->server->env.who : NULL, "closing the connection of %s: %s",
+              h->p->name, what);
+    leat_h2_end(h->pump, NGHTTP2_ENHANCE_YOUR_CALM, what);
+}
+
+/* --- nghttp2's events */
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+
+    (void)session;
+    if (leat_guard_frame(&h->guard, hd))
+        return 0;
+    leat_h2s_abuse(h, "too many frames that carry no request");
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static uint32_t max_streams(const struct leat_server *s)
+{
+    return s->conf->max_concurrent_streams ? s->conf->max_concurrent_streams : MAX_STREAMS;
+}
+
+/* Calls whose client has reset the stream are still work for the service: they count, so that
+ * resetting streams is no way around their limit. Twice the limit, because a reply on its way out
+ * holds its call a little longer than its stream. */
+static bool has_room(const struct leat_h2s *h)
+{
+    return h->p->ncalls < 2 * (size_t)max_streams(h->p->server);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+    struct leat_call *c;
+
+    h->bomb = 0;
+    h->opening_since = leat_clock_mono();
+    leat_peer_due(h->p, h->opening_since + leat_server_header_timeout(h->p->server));
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0; /* trailers: nothing in them is for us */
+    c = has_room(h) ? leat_call_new(h->p, true, frame->hd.stream_id) : NULL;
+    if (c == NULL) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_REFUSED_STREAM);
+        return 0;
+    }
+    h->opening = c;
+    h->idle_since = LEAT_NEVER;
+    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, c);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t nlen, const uint8_t *value, size_t vlen, uint8_t flags, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+    struct leat_call *c = call_of(h, frame->hd.stream_id);
+
+    (void)session;
+    (void)flags;
+    h->bomb += nlen + vlen + 32;
+    if (h->bomb > HEAD_BOMB) {
+        leat_h2s_abuse(h, "a header block far beyond the limit");
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (c == NULL || c != h->opening || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    if (nlen == 10 && memcmp(name, ":authority", 10) == 0)
+        leat_head_add(c, leat_bytes_str("host"), leat_bytes(value, vlen));
+    else
+        leat_head_add(c, leat_bytes(name, nlen), leat_bytes(value, vlen));
+    return 0;
+}
+
+/* Content-Length of a request; UINT64_MAX: none. nghttp2 has checked its form, and holds the body
+ * to it. */
+static uint64_t content_length(const struct leat_call *c)
+{
+    struct leat_bytes text = leat_head_find(c, "content-length");
+    uint64_t v = 0;
+
+    if (text.len == 0 || text.len > 18)
+        return UINT64_MAX;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return UINT64_MAX;
+        v = v * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return v;
+}
+
+static int headers_done(struct leat_h2s *h, struct leat_call *c, bool ends)
+{
+    h->opening = NULL;
+    if (c->too_long && !leat_guard_take(&h->guard, COST_LONG_HEAD)) {
+        leat_h2s_abuse(h, "too many header blocks beyond the limit");
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (leat_call_admit(c, content_length(c), ends) && ends)
+        leat_call_end(c);
+    return 0;
+}
+
+static int on_ping(struct leat_h2s *h, bool ack)
+{
+    if (ack) {
+        h->ping_at = 0;
+        return 0;
+    }
+    if (leat_guard_ping(&h->guard, &h->p->server->conf->keepalive, h->p->ncalls != 0))
+        return 0;
+    leat_h2s_abuse(h, "too_many_pings");
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* The server was freed in a callback of the service: nothing more is done with these bytes. */
+static int go_on(struct leat_h2s *h)
+{
+    return h->p->server != NULL ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+    bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    struct leat_call *c;
+    int err = 0;
+
+    (void)session;
+    if (frame->hd.type == NGHTTP2_PING)
+        return on_ping(h, frame->hd.flags & NGHTTP2_FLAG_ACK);
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        h->opening_since = LEAT_NEVER;
+    c = call_of(h, frame->hd.stream_id);
+    if (c == NULL)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        err = headers_done(h, c, ends);
+    else if (ends && c->phase == LEAT_CALL_BODY)
+        leat_call_end(c);
+    return err != 0 ? err : go_on(h);
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
+                   size_t len, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+    struct leat_call *c = call_of(h, stream);
+
+    (void)flags;
+    if (c != NULL && c->phase == LEAT_CALL_BODY && leat_call_body(c, data, len))
+        nghttp2_session_consume(session, stream, len);
+    else if (h->p->server != NULL)
+        nghttp2_session_consume_connection(session, len);
+    return go_on(h);
+}
+
+static void call_flushed(struct leat_task *t)
+{
+    leat_call_free(LEAT_OWNER(t, struct leat_call, flushed));
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t code, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+    struct leat_call *c = nghttp2_session_get_stream_user_data(session, stream);
+
+    (void)code;
+    if (c == NULL)
+        return 0;
+    nghttp2_session_set_stream_user_data(session, stream, NULL);
+    if (h->opening == c)
+        h->opening = NULL;
+    if (c->phase == LEAT_CALL_REPLIED) {
+        c->flushed.run = call_flushed;
+        leat_list_init(&c->flushed.link);
+        leat_h2_when_flushed(h->pump, &c->flushed);
+    } else {
+        leat_call_gone(c);
+    }
+    return 0;
+}
+
+/* What we sent ends the stream on our side. When the client is still sending, it is told that
+ * nobody listens (RFC 9113 section 8.1). */
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    struct leat_h2s *h = user_data;
+
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
+        h->p->server != NULL && !leat_guard_take(&h->guard, COST_RESET))
+        leat_h2s_abuse(h, "too many streams had to be reset");
+    if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+        nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_NO_ERROR);
+    return 0;
+}
+
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int err,
+                            void *user_data)
+{
+    struct leat_h2s *h = user_data;
+
+    (void)session;
+    (void)frame;
+    (void)err;
+    if (leat_guard_take(&h->guard, COST_RESET))
+        return 0;
+    leat_h2s_abuse(h, "too many invalid frames");
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* --- life of the session */
+
+static void h2_failed(void *self, const char *why)
+{
+    struct leat_h2s *h = self;
+
+    if (h->p->server != NULL)
+        leat_debug(h->p->server->env.who, "HTTP/2 with %s ends: %s", h->p->name, why);
+    leat_conn_close(h->p->conn);
+}
+
+static int new_session(struct leat_h2s *h)
+{
+    nghttp2_session_callbacks *cbs;
+    nghttp2_option *options = leat_h2_options(true);
+    int err = -1;
+
+    if (options == NULL)
+        return -1;
+    if (nghttp2_session_callbacks_new(&cbs) == 0) {
+        leat_h2_set_callbacks(cbs);
+        nghttp2_session_callbacks_set_on_begin_frame_callback(cbs, on_begin_frame);
+        nghttp2_session_callbacks_set_on_begin_headers_callback(cbs, on_begin_headers);
+        nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
+        nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
+        nghttp2_session_callbacks_set_on_stream_close_callback(cbs, on_stream_close);
+        nghttp2_session_callbacks_set_on_frame_send_callback(cbs, on_sent);
+        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cbs, on_invalid_frame);
+        err = nghttp2_session_server_new3(&h->session, cbs, h, options, leat_h2_mem());
+        nghttp2_session_callbacks_del(cbs);
+    }
+    nghttp2_option_del(options);
+    return err == 0 ? 0 : -1;
+}
+
+static int greet(struct leat_h2s *h)
+{
+    nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, max_streams(h->p->server)},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, FRAME_SIZE},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LEAT_HEAD_MAX},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+
+    if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
+                                sizeof settings / sizeof *settings) != 0 ||
+        nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0,
+                                              CONNECTION_WINDOW) != 0)
+        return -1;
+    leat_h2_flush(h->pump);
+    return 0;
+}
+
+/* An age is spread by a tenth either way, so that clients do not all come back at once. */
+static int64_t age_of(const struct leat_server *s)
+{
+    int64_t age = s->conf->keepalive.server_parameters.max_connection_age;
+
+    if (age <= 0)
+        return LEAT_NEVER;
+    return age - age / 10 + (int64_t)(leat_random() % (uint64_t)(age / 5 + 1));
+}
+
+static int h2_open(struct leat_peer *p)
+{
+    struct leat_h2s *h = leat_try_zeroed(sizeof *h);
+    int64_t now = leat_clock_mono(), age = age_of(p->server);
+
+    if (h == NULL)
+        return -1;
+    h->p = p;
+    h->idle_since = h->last_read = now;
+    h->age_at = age < LEAT_NEVER - now ? now + age : LEAT_NEVER;
+    h->over_at = h->opening_since = h->write_since = LEAT_NEVER;
+    leat_guard_init(&h->guard, now);
+    if (new_session(h) == 0)
+        h->pump = leat_h2_new(p->conn, h->session, h2_failed, h);
+    if (h->pump == NULL || greet(h) < 0) {
+        leat_h2_free(h->pump);
+        nghttp2_session_del(h->session);
+        leat_free(h);
+        return -1;
+    }
+    p->session = h;
+    p->due = now;
+    return 0;
+}
+
+static void h2_read(struct leat_peer *p, const uint8_t *data, size_t len)
+{
+    struct leat_h2s *h = p->session;
+
+    h->last_read = leat_clock_mono();
+    leat_h2_read(h->pump, data, len);
+}
+
+static void h2_written(struct leat_peer *p)
+{
+    struct leat_h2s *h = p->session;
+
+    h->write_since = LEAT_NEVER;
+    leat_h2_written(h->pump);
+}
+
+static void h2_closed(struct leat_peer *p)
+{
+    struct leat_h2s *h = p->session;
+
+    leat_h2_free(h->pump);
+    nghttp2_session_del(h->session);
+    leat_free(h);
+}
+
+const struct leat_session_kind leat_server_h2 = {
+    .open = h2_open,
+    .read = h2_read,
+    .written = h2_written,
+    .closed = h2_closed,
+    .drain = leat_h2s_drain,
+    .tick = leat_h2s_tick,
+    .reply = leat_h2s_reply,
+};

@@ -1,0 +1,231 @@
+/* What the files of the server share: the server, its connections and its calls. For server*.c
+ * only.
+ *
+ * server.c       life of server and connections, which protocol, the clock tick, calls' public side
+ * server_call.c  a request's way in: headers, route, admission, body, inflating
+ * server_head.c  where a call keeps its request headers
+ * server_reply.c what every reply carries: headers, CORS, plain texts
+ * server_h1.c    HTTP/1.1   server_h2.c  HTTP/2   server_guard.c  abuse and keepalive of HTTP/2
+ * server_conf.c  the settings */
+#ifndef LEAT_IO_SERVER_INTERNAL_H
+#define LEAT_IO_SERVER_INTERNAL_H
+
+#include "io/conn.h"
+#include "io/h2.h"
+#include "io/listen.h"
+#include "io/server.h"
+
+/* All request headers of one request, names, values and 32 bytes each (RFC 9113 section 6.5.2), and
+ * their number. */
+#define LEAT_HEAD_MAX    ((size_t)64 * 1024)
+#define LEAT_HEADS_MAX   128
+#define LEAT_HEAD_ROOM   512 /* kept inside the call; more needs a buffer */
+#define LEAT_OUT_ROOM    320 /* a reply's bytes kept inside the call */
+#define LEAT_REPLY_HEADS 96  /* headers of one reply; more are left out */
+/* Bounds that hold where the settings say "none". */
+#define LEAT_HEADER_TIMEOUT                                                                        \
+    (30 * LEAT_SEC) /* from the first byte of a request to its headers' end */
+#define LEAT_STALL_WINDOW  (30 * LEAT_SEC) /* in each such window a body must bring … */
+#define LEAT_STALL_BYTES   4096            /* … so many bytes, or its rest */
+#define LEAT_WRITE_TIMEOUT (30 * LEAT_SEC) /* one write to a peer that does not read */
+#define LEAT_NEVER         INT64_MAX
+
+struct leat_peer;
+
+/* What HTTP/1 and HTTP/2 do differently. */
+struct leat_session_kind {
+    int (*open)(struct leat_peer *p); /* makes the session; -1: no memory */
+    void (*read)(struct leat_peer *p, const uint8_t *data, size_t len);
+    struct leat_conn_room (*room)(struct leat_peer *p);
+    void (*ended)(struct leat_peer *p);
+    void (*written)(struct leat_peer *p);
+    void (*closed)(struct leat_peer *p); /* the connection is gone: free the session */
+    void (*drain)(struct leat_peer *p);  /* tell the peer to go */
+    /* Ends calls whose time is over; returns when to look again. */
+    int64_t (*tick)(struct leat_peer *p, int64_t now);
+    /* Sends a reply, and sees to it that leat_call_free() is called when it is with the kernel. */
+    void (*reply)(struct leat_call *c, const struct leat_reply *r);
+};
+extern const struct leat_session_kind leat_server_h1, leat_server_h2;
+
+/* One connection. Lives until it is closed and its last call was freed. */
+struct leat_peer {
+    struct leat_link link;
+    int64_t due;                          /* when tick() must look at it */
+    struct leat_server *server;           /* NULL: freed before us */
+    struct leat_conn *conn;               /* NULL: closed */
+    const struct leat_session_kind *kind; /* NULL: not known yet */
+    void *session;                        /* of that kind */
+    struct leat_link calls;
+    size_t ncalls;
+    int64_t born;
+    size_t npreface; /* bytes of the HTTP/2 preface seen while the kind is not known */
+    char name[64];
+};
+
+enum leat_call_phase {
+    LEAT_CALL_HEAD,    /* headers come in */
+    LEAT_CALL_BODY,    /* admitted, the body comes in */
+    LEAT_CALL_SERVICE, /* with the service */
+    LEAT_CALL_REPLIED, /* its reply is on the way out */
+};
+
+struct leat_call {
+    struct leat_call_info info;
+    struct leat_link link; /* peer->calls */
+    struct leat_peer *peer;
+    enum leat_call_phase phase;
+    bool gone;       /* nobody is there for the reply any more */
+    bool head_only;  /* HEAD: headers without a body */
+    bool discard;    /* the body is not wanted */
+    bool compressed; /* gRPC: the message's flag */
+    bool too_long;   /* headers beyond the caps */
+    bool no_memory;  /* headers that could not be kept */
+    bool open;       /* a header record is being written */
+    bool skip;       /* the header being written is not kept */
+    bool preflight;
+    uint8_t nprefix;
+    uint8_t prefix[LEAT_GRPC_PREFIX];
+    int codec; /* enum leat_codec of the body */
+    int32_t stream;
+    uint32_t refused_status; /* the HTTP status of a refusal, for headers that go with it */
+    const char *challenge;   /* WWW-Authenticate */
+    /* body */
+    struct leat_buf *body;
+    size_t limit;      /* of the body, compressed and plain */
+    uint64_t declared; /* Content-Length, or the gRPC prefix; UINT64_MAX: unknown */
+    uint64_t got;
+    int64_t begun, window_at;
+    uint64_t window_got;
+    /* headers: records in `head`, or in `more` when that is not NULL */
+    struct leat_buf *more;
+    uint32_t head_len, record; /* bytes used; where the open record begins */
+    uint32_t nheads;
+    size_t head_total;
+    uint8_t head[LEAT_HEAD_ROOM];
+    /* reply */
+    struct leat_task flushed;
+    struct leat_h2_body out;
+    struct leat_bytes out_piece;
+    nghttp2_nv trailers[2];
+    uint8_t *out_more; /* when out_room is too small */
+    uint8_t out_room[LEAT_OUT_ROOM];
+};
+
+struct leat_server {
+    const struct leat_server_conf *conf;
+    struct leat_service service;
+    struct leat_server_env env;
+    const struct leat_authenticator *auth;
+    struct leat_tls *tls;
+    struct leat_listener *listener;
+    uint16_t port;
+    char *text;
+    struct leat_timer *tick;
+    int64_t tick_every;
+    struct leat_link peers;
+    size_t ncalls;
+    bool keep_heads; /* all request headers are kept */
+    bool draining;
+    bool ticking, freed; /* freed inside its own tick */
+    void (*drained)(void *arg);
+    void *drained_arg;
+    struct leat_task drained_task;
+    unsigned codecs;                    /* bits 1 << enum leat_codec that HTTP requests may use */
+    struct leat_pair *response_headers; /* names in lower case */
+    uint32_t nresponse_headers;
+    struct leat_gauge *connections; /* NULL: not metered */
+    struct leat_counter *refused[LEAT_REFUSED_SHUTDOWN + 1];
+};
+
+/* --- server.c */
+void leat_peer_due(struct leat_peer *p, int64_t when); /* tick() looks then, or before */
+int64_t leat_server_header_timeout(const struct leat_server *s);
+int64_t leat_server_write_timeout(const struct leat_server *s);
+
+/* --- server_call.c */
+/* NULL: no memory, or too many calls are open. */
+struct leat_call *leat_call_new(struct leat_peer *p, bool http2, int32_t stream);
+void leat_call_free(struct leat_call *c);
+/* The client has gone: frees the call, or leaves it to the service until that replies. */
+void leat_call_gone(struct leat_call *c);
+/* Headers are complete: routes and admits. `no_body`: the request ends here. False: it was
+ * answered, and may be freed. */
+bool leat_call_admit(struct leat_call *c, uint64_t content_length, bool no_body);
+/* Body bytes as they are on the wire. False: it was answered, and may be freed. */
+bool leat_call_body(struct leat_call *c, const uint8_t *data, size_t len);
+/* The request is complete: goes to the service, or is answered. */
+void leat_call_end(struct leat_call *c);
+/* The server's own answer, by way of the service. The call may be freed. `status` 0: the reason's
+ * own. */
+void leat_call_refuse(struct leat_call *c, enum leat_refusal_reason reason, uint32_t status,
+                      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+const char *leat_refusal_label(enum leat_refusal_reason reason);
+/* Refuses a call whose body or deadline is overdue at `now`: false, it may be freed. *ret_due: when
+ * to look again. Only for phases HEAD and BODY. */
+bool leat_call_in_time(struct leat_call *c, int64_t now, int64_t *ret_due);
+
+/* --- server_head.c: a header is opened, gets bytes of its name, then of its value, and is closed
+ */
+void leat_head_open(struct leat_call *c);
+void leat_head_name(struct leat_call *c, const uint8_t *data, size_t len);
+void leat_head_middle(struct leat_call *c); /* the name is complete */
+void leat_head_value(struct leat_call *c, const uint8_t *data, size_t len);
+void leat_head_close(struct leat_call *c);
+void leat_head_add(struct leat_call *c, struct leat_bytes name, struct leat_bytes value);
+void leat_head_abandon(struct leat_call *c); /* forgets the header that is open, if one is */
+/* The call's own bytes of a value, to be changed in place; len 0: absent. */
+struct leat_bytes leat_head_find(const struct leat_call *c, const char *name);
+
+/* --- server_reply.c */
+/* The headers of a reply besides status, content-type and content-length; *n of them in `out`,
+ * which has room for LEAT_REPLY_HEADS. Values live as long as call and reply; `scratch` holds
+ * numbers. */
+size_t leat_reply_heads(struct leat_call *c, const struct leat_reply *r, struct leat_pair *out,
+                        char scratch[64]);
+/* A place for `len` bytes of the reply, in the call or allocated. NULL: no memory. */
+uint8_t *leat_reply_room(struct leat_call *c, size_t len);
+const char *leat_http_reason(uint32_t status);
+const char *leat_http_date(void); /* valid until the next call on this thread */
+bool leat_cors_origin(const struct leat_server *s, struct leat_bytes origin);
+void leat_cors_preflight(struct leat_call *c); /* answers it */
+
+/* --- server_guard.c: one HTTP/2 peer's good behaviour, counted in glitches */
+struct leat_guard {
+    int64_t glitches; /* in thousandths, left before the connection is ended */
+    int64_t refilled; /* mono ns */
+    int64_t last_ping;
+    uint32_t ping_strikes;
+};
+void leat_guard_init(struct leat_guard *g, int64_t now);
+/* Takes for one frame that came in. False: too many. */
+bool leat_guard_frame(struct leat_guard *g, const nghttp2_frame_hd *hd);
+bool leat_guard_take(struct leat_guard *g, unsigned glitches);
+void leat_guard_reward(struct leat_guard *g); /* a request was answered */
+/* False: pings faster than the policy allows. */
+bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
+                     bool has_streams);
+
+/* --- server_h2.c and server_h2_out.c: an HTTP/2 session. */
+struct leat_h2s {
+    struct leat_h2 *pump; /* first: where its callbacks look */
+    struct leat_peer *p;
+    nghttp2_session *session;
+    struct leat_guard guard;
+    struct leat_call *opening; /* its header block is coming in */
+    int64_t opening_since;
+    int64_t idle_since, last_read, age_at, over_at; /* LEAT_NEVER: not */
+    int64_t notice_at;                              /* shutdown notice was sent; 0: not */
+    int64_t ping_at;                                /* our ping is unanswered since; 0: none */
+    size_t bomb;                                    /* bytes of the header block coming in */
+    int64_t write_since;                            /* a write is pending since */
+    bool leaving;                                   /* the final GOAWAY was submitted */
+};
+
+/* Ends the connection with GOAWAY(ENHANCE_YOUR_CALM). */
+void leat_h2s_abuse(struct leat_h2s *h, const char *what);
+void leat_h2s_reply(struct leat_call *c, const struct leat_reply *r);
+void leat_h2s_drain(struct leat_peer *p);
+int64_t leat_h2s_tick(struct leat_peer *p, int64_t now);
+
+#endif
