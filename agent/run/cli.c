@@ -1,6 +1,7 @@
 /* The command line: which command, which options. */
 #include "run/cli.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,10 +103,14 @@ static void print_help(void)
           stdout);
 }
 
-static int usage(const char *fmt, const char *word)
+__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
 {
+    va_list ap;
+
     fputs("leat: ", stderr);
-    fprintf(stderr, fmt, word);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
     fputs("; see 'leat --help'\n", stderr);
     return -1;
 }

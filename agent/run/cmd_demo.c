@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/signal.h"
 #include "io/client.h"
 #include "io/loop_uv.h"
 #include "run/cli.h"
