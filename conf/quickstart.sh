@@ -37,8 +37,7 @@ cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo > build.log 2>&1 
     { tail -n 30 build.log; echo "the build failed: build.log has it all" >&2; exit 1; }
 rm -f build.log
 
-# shellcheck disable=SC2086
-build/leat ${seconds:+--seconds $seconds} &
+build/leat ${seconds:+--seconds "$seconds"} &
 leat=$!
 # Ctrl-C reaches the program too: it ends in good order, and this script after it.
 trap ':' INT
@@ -48,8 +47,9 @@ for _ in $(seq 100); do
     kill -0 "$leat" 2> /dev/null || break # it said why
     sleep 0.1
 done
+# The demo ends a little before the program does, so that all it sent is shown.
 if kill -0 "$leat" 2> /dev/null; then
-    build/leat demo || echo "leat demo ended with $?" >&2
+    build/leat demo ${seconds:+--seconds "$((seconds > 4 ? seconds - 2 : seconds / 2 + 1))"} || echo "leat demo ended with $?" >&2
 fi
 code=0
 while kill -0 "$leat" 2> /dev/null; do

@@ -17,13 +17,18 @@ class Default(lib.Case):
         self.assertIn("4317", text)
 
     def test_says_where_to_send_in_three_lines(self):
-        with lib.Leat(args=["--seconds", "1"]) as leat:
-            self.assertEqual(leat.wait(), 0)
-            lines = leat.text.splitlines()
-        self.assertGreaterEqual(len(lines), 3, leat.text)
-        first = "\n".join(lines[:3])
-        self.assertIn("4317", first)
-        self.assertIn("4318", first)
+        code, out, err = lib.run("--seconds", "1")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(len(out.splitlines()), 3, out)
+        for word in ("localhost:4317", "http://localhost:4318", "leat print-config"):
+            self.assertIn(word, out)
+
+    def test_the_sdks_variable_says_where_to_forward(self):
+        with lib.Sink() as sink, lib.Leat(env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{sink.port}",
+                                               "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}) as leat:
+            leat.wait_log(rf"127\.0\.0\.1:{sink.port}")
+            lib.wait_until(lambda: lib.Client(4318).send("logs", ["forwarded"]) == 200, "it takes a request")
+            sink.wait_for("logs", ["forwarded"])
 
     def test_a_busy_port_is_a_sentence(self):
         with lib.Leat(args=["--seconds", "20"]) as first:
