@@ -46,6 +46,7 @@ struct h1 {
     bool in_name;  /* the parser is in the name of a header */
     bool stopped;  /* the request was answered before its end */
     bool answered; /* at least one request was */
+    bool colon;    /* this header line has had its colon */
     bool kept;     /* the stash is still needed */
     int64_t since; /* when the phase began (first byte of a request) */
     int64_t write_since;
@@ -348,13 +349,16 @@ static bool head_is_sound(struct h1 *h)
 {
     struct leat_call *c = h->call;
 
+    h->last = true; /* who makes such mistakes is not to be believed about what follows */
     if (h->p->server->env.grpc_only)
         leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 0,
                          "this port speaks gRPC over HTTP/2; OTLP/HTTP is usually port 4318");
     else if (h->parser.http_major != 1)
         leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 505, "HTTP/1.1 is spoken here");
-    else
-        return c->too_long || c->no_memory || host_is_sound(h);
+    else if (c->too_long || c->no_memory || host_is_sound(h)) {
+        h->last = false;
+        return true;
+    }
     return false;
 }
 
@@ -441,8 +445,8 @@ static size_t scan_head(struct h1 *h, const uint8_t *data, size_t len, bool *ret
         h->head++;
         if (prev == '\r' ? b != '\n' : b == '\n') {
             *ret_status = 400; /* a bare CR or LF */
-        } else if (h->line == 0 && h->lines != 0 && (b == ' ' || b == '\t')) {
-            *ret_status = 400; /* a folded line */
+        } else if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t')) {
+            *ret_status = 400; /* a folded line, or a blank in a name */
         } else if (b == '\0') {
             *ret_status = 400;
         } else if (h->lines == 0 && h->line >= REQUEST_LINE_MAX) {
@@ -454,11 +458,13 @@ static size_t scan_head(struct h1 *h, const uint8_t *data, size_t len, bool *ret
             return i;
         if (b != '\n') {
             h->line += b != '\r';
+            h->colon |= b == ':';
             continue;
         }
         *ret_end = h->line == 0;
         h->lines++;
         h->line = 0;
+        h->colon = false;
         if (*ret_end)
             return i + 1;
     }
@@ -546,6 +552,7 @@ static size_t feed_idle(struct h1 *h, const uint8_t *data, size_t len)
     h->phase = H1_HEAD;
     h->since = h->call->begun;
     h->lines = 0;
+    h->colon = false;
     h->in_name = h->stopped = false;
     leat_peer_due(h->p, h->since + leat_server_header_timeout(h->p->server));
     return i;

@@ -151,12 +151,16 @@ static void open_http2(struct client_peer_conn *pc)
 {
     nghttp2_settings_entry e = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, pc->peer->max_streams};
     nghttp2_session_callbacks *cbs;
+    nghttp2_option *option;
 
     nghttp2_session_callbacks_new(&cbs);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
     nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
-    nghttp2_session_server_new(&pc->session, cbs, pc);
+    nghttp2_option_new(&option);
+    nghttp2_option_set_max_send_header_block_length(option, 4 * 1024 * 1024);
+    nghttp2_session_server_new2(&pc->session, cbs, pc, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(cbs);
     if (pc->peer->never_settings)
         return;
