@@ -216,7 +216,7 @@ static void fill_list(struct fill *f, const struct level *l, const struct leat_f
         char *conf = (char *)member->items + i * field->item_size;
         struct level item = {
             .fields = field->group, .node = n->items[i], .path = item_path, .depth = l->depth + 1};
-        snprintf(item_path, sizeof item_path, "%s[%zu]", path, i);
+        snprintf(item_path, sizeof item_path, "%.*s[%zu]", MAX_PATH - 24, path, i);
         member->count++;
         if (leat_value_defaults(field->group, NULL, conf, f->arena) != 0) {
             no_memory(f, n, path);
