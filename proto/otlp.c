@@ -5,14 +5,15 @@
  * made here, once, so that a refusal can name the field and costs nothing. */
 #define BAD(NAME, F, VALUE)                                                                        \
     .name = F, .bad_type = NAME "." F " has the wrong wire type", .bad_value = NAME "." F " " VALUE
+#define KEY(J) .json = J, .key = "\"" J "\":", .key_len = sizeof J + 2
 #define SCALAR(NAME, F, J, KIND, ...)                                                              \
     {                                                                                              \
-        BAD(NAME, F, LEAT_OTLP_##KIND##_BAD), .json = J, .kind = LEAT_OTLP_##KIND, __VA_ARGS__     \
+        BAD(NAME, F, LEAT_OTLP_##KIND##_BAD), KEY(J), .kind = LEAT_OTLP_##KIND, __VA_ARGS__        \
     }
 #define SUB(NAME, F, J, MESSAGE, ...)                                                              \
     {                                                                                              \
-        BAD(NAME, F, "is cut short"), .json = J, .kind = LEAT_OTLP_MESSAGE, .message = &(MESSAGE), \
-                                      __VA_ARGS__                                                  \
+        BAD(NAME, F, "is cut short"), KEY(J), .kind = LEAT_OTLP_MESSAGE, .message = &(MESSAGE),    \
+                                              __VA_ARGS__                                          \
     }
 #define ONE      .repeated = false
 #define REPEATED .repeated = true
@@ -447,10 +448,13 @@ const struct leat_otlp_message *const leat_otlp_answer[LEAT_SIGNALS] = {
 
 uint32_t leat_otlp_field_named(const struct leat_otlp_message *m, struct leat_bytes name)
 {
-    for (uint32_t i = 1; i <= m->top; i++) {
+    for (uint32_t i = 1; name.len != 0 && i <= m->top; i++) {
         const struct leat_otlp_field *f = &m->fields[i];
 
-        if (f->name != NULL && (leat_bytes_is(name, f->json) || leat_bytes_is(name, f->name)))
+        /* Both names begin alike; most fields end here. */
+        if (f->name == NULL || (uint8_t)f->name[0] != name.data[0])
+            continue;
+        if (leat_bytes_is(name, f->json) || leat_bytes_is(name, f->name))
             return i;
     }
     return 0;

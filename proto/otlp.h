@@ -52,11 +52,13 @@ struct leat_otlp_message;
 struct leat_otlp_field {
     const char *name; /* "trace_id"; NULL: no such field */
     const char *json; /* "traceId" */
-    uint8_t kind;     /* enum leat_otlp_kind */
-    bool repeated;    /* scalars of this kind may come packed or not */
-    bool oneof;       /* of this message's oneof fields the last one on the wire counts */
-    bool optional;    /* has presence: 0 on the wire is not the same as absent (oneof too) */
-    uint8_t items;    /* enum leat_otlp_items */
+    const char *key;  /* "\"traceId\":", of key_len bytes */
+    uint32_t key_len;
+    uint8_t kind;  /* enum leat_otlp_kind */
+    bool repeated; /* scalars of this kind may come packed or not */
+    bool oneof;    /* of this message's oneof fields the last one on the wire counts */
+    bool optional; /* has presence: 0 on the wire is not the same as absent (oneof too) */
+    uint8_t items; /* enum leat_otlp_items */
     const struct leat_otlp_message *message; /* LEAT_OTLP_MESSAGE */
     const struct leat_otlp_enum *values;     /* LEAT_OTLP_ENUM */
     const char *bad_type;                    /* sentences for leat_otlp_check() */

@@ -449,7 +449,7 @@ int leat_log_setup(const struct leat_log_conf *conf, struct leat_err *err)
     struct output outputs[PATHS_MAX];
     char fields[FIELDS_MAX];
     size_t nfields;
-    uint32_t n;
+    uint32_t n = 0;
 
     if (!render_fields(conf, fields, &nfields))
         return leat_fail(err, "the fields of the log take more than %d bytes", FIELDS_MAX);

@@ -24,6 +24,8 @@ struct leat_diag {
 
 struct leat_diags;
 
+/* Holds at most 1,000 messages; what comes later is counted only. Identical ones are kept once.
+ * Sentences are cut at 1,000 bytes; control characters in them become '?'. */
 struct leat_diags *leat_diags_new(void);
 void leat_diags_free(struct leat_diags *d); /* takes NULL */
 /* Keeps the text of a source, so that excerpts of it can be shown. Copied. */
@@ -36,6 +38,8 @@ size_t leat_diags_errors(const struct leat_diags *d);
 size_t leat_diags_count(const struct leat_diags *d);
 const struct leat_diag *leat_diags_at(const struct leat_diags *d,
                                       size_t i); /* in order of source, line, column */
+/* The text kept for `source`; NULL: none. Belongs to `d`. */
+const char *leat_diags_text(const struct leat_diags *d, const char *source, size_t *ret_len);
 /* For people: file:line:column: error: sentence, excerpt, caret, hint. Colour when `colour`. */
 void leat_diags_print(const struct leat_diags *d, FILE *out, int colour);
 /* For machines: a JSON array of {severity, source, line, column, path, message, hint}. */

@@ -20,11 +20,12 @@ enum leat_node_kind { LEAT_NODE_NULL, LEAT_NODE_SCALAR, LEAT_NODE_LIST, LEAT_NOD
 struct leat_node {
     enum leat_node_kind kind;
     struct leat_place at;
-    const char *text; /* scalar: after expansion, NUL-terminated; "" otherwise */
-    bool quoted;      /* scalar that must be taken as a string: was quoted, or text was joined from
-                         pieces */
-    bool expanded;    /* came, wholly or in part, out of ${…} */
-    size_t count;     /* list: items; map: entries */
+    struct leat_place key; /* of the key it stands under; of `at` when it has none */
+    const char *text;      /* scalar: after expansion, NUL-terminated; "" otherwise */
+    bool quoted;   /* scalar that must be taken as a string: was quoted, or text was joined from
+                      pieces */
+    bool expanded; /* came, wholly or in part, out of ${…} */
+    size_t count;  /* list: items; map: entries */
     struct leat_node **items; /* list: the items; map: the values */
     struct leat_key *keys;    /* map: one per value */
 };
@@ -43,6 +44,8 @@ struct leat_node *leat_yaml_load(const char *const *sources, size_t nsources,
 /* One text, no merge; `source` names it in messages. Expands. */
 struct leat_node *leat_yaml_parse(const char *source, const char *text, size_t len,
                                   struct leat_arena *arena, struct leat_diags *diags);
+/* Plain scalars that YAML reads as something else than text: true, 12, 0x1f, 1.5. */
+bool leat_node_is_typed(const struct leat_node *node);
 /* The value under `key` of a map; NULL: no map, or not there. *ret_key (may be NULL) gets the key.
  */
 struct leat_node *leat_node_get(const struct leat_node *map, const char *key,

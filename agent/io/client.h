@@ -11,7 +11,9 @@
 #include "io/loop.h"
 #include "io/tls.h"
 
-/* The keys of confighttp and configgrpc clients in one struct, with a table for each. */
+/* The keys of confighttp and configgrpc clients in one struct, with a table for each. `compression`
+ * is none by default: a component whose default differs says so in its INLINE ("compression=gzip").
+ * The client itself compresses nothing: that is its caller's. */
 struct leat_client_conf {
     const char *endpoint; /* HTTP: a URL; gRPC: host:port, http://, https://, unix://, dns:/// */
     struct leat_tls_conf tls;
@@ -43,6 +45,8 @@ struct leat_client_conf {
 extern const struct leat_field
     leat_client_http_fields[]; /* confighttp client keys over struct leat_client_conf */
 extern const struct leat_field leat_client_grpc_fields[]; /* configgrpc client keys */
+/* What the tables cannot say. `key`: the dotted path of the settings below the component, "" when
+ * they stand at its own level. An unset endpoint is no error here. */
 void leat_client_check(const struct leat_client_conf *conf, bool grpc, const char *key,
                        struct leat_check *c);
 
@@ -55,11 +59,14 @@ struct leat_client_env {
 };
 
 struct leat_client;
-/* `url`: overrides conf->endpoint (per-signal endpoints of OTLP/HTTP); NULL: conf->endpoint. */
+/* `url`: overrides conf->endpoint (per-signal endpoints of OTLP/HTTP); NULL: conf->endpoint. `conf`
+ * must outlive the client. Nothing is connected before it is needed. NULL and `err`: a setting is
+ * wrong, a certificate cannot be read, the authenticator is not there. */
 struct leat_client *leat_client_new(const struct leat_client_conf *conf, const char *url,
                                     const struct leat_client_env *env, struct leat_err *err);
-void leat_client_free(
-    struct leat_client *c); /* exchanges under way end with LEAT_NET_CANCELLED first. Takes NULL */
+/* Exchanges under way end with LEAT_NET_CANCELLED first, from inside this call; it may be made from
+ * `done`. Takes NULL. */
+void leat_client_free(struct leat_client *c);
 
 enum leat_net_result {
     LEAT_NET_OK,     /* an HTTP answer came, whatever its status */
@@ -85,7 +92,8 @@ struct leat_answer {
 
 struct leat_exchange {
     /* the caller's */
-    const char *path; /* "/v1/traces", "/opentelemetry…/Export"; NULL: the URL's own path */
+    const char *method; /* NULL: POST; gRPC: NULL */
+    const char *path;   /* "/v1/traces", "/opentelemetry…/Export"; NULL: the URL's own path */
     const struct leat_bytes *pieces; /* the body (gRPC: the message); valid until `done` */
     size_t npieces;
     const char *content_type;        /* gRPC: NULL */
@@ -95,10 +103,13 @@ struct leat_exchange {
     int64_t timeout; /* ns for the whole exchange, connecting included; 0: none */
     void (*done)(struct leat_exchange *x, const struct leat_answer *a);
     /* the client's */
-    void *private[8];
+    struct leat_client_call *call;
+    struct leat_link link;
 };
 /* Sends; `done` runs exactly once, never from inside this call, and afterwards the client holds
- * nothing of `x`. */
+ * nothing of `x`. A request that met an idle connection which the peer had just closed, or a stream
+ * that the peer refused unprocessed (GOAWAY, REFUSED_STREAM), is sent once more by the client
+ * itself. */
 void leat_client_send(struct leat_client *c, struct leat_exchange *x);
 void leat_client_cancel(struct leat_client *c,
                         struct leat_exchange *x); /* `done` follows with CANCELLED */

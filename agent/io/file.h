@@ -11,8 +11,9 @@
 #include "base/text.h"
 #include "io/loop.h"
 
-/* Reads a whole small file now (blocking; for settings, tokens, certificates). -1 and `err`:
- * missing, unreadable, or larger than `max`. */
+/* Reads a whole small file now (blocking; for settings, tokens, certificates). `out` is initialised
+ * here; the caller ends it with leat_text_done(), also after a failure. -1 and `err`: missing,
+ * unreadable, or larger than `max`. */
 int leat_file_read(const char *path, size_t max, struct leat_text *out, struct leat_err *err);
 
 struct leat_file;
@@ -24,9 +25,10 @@ uint64_t leat_file_size(const struct leat_file *f); /* bytes, with what is being
 
 /* One write at a time is under way, further ones queue in order. `bytes` must stay valid until
  * `done`, which gets 0 or a negative errno (a short write is continued; ENOSPC leaves the file cut
- * back to the last whole write). */
+ * back to the last whole write; so do other errors). */
 struct leat_file_write {
     struct leat_bytes bytes;
+    /* On the loop, never from inside leat_file_write(); the file may be used and closed in it. */
     void (*done)(struct leat_file_write *w, int result);
     struct leat_link link; /* private */
 };
@@ -35,8 +37,18 @@ void leat_file_write(struct leat_file *f, struct leat_file_write *w);
  * it. */
 void leat_file_rotate(struct leat_file *f, const char *new_name,
                       void (*done)(void *arg, int result), void *arg);
-/* Closes after the queued writes; `closed` (may be NULL) then runs. Takes NULL. */
+/* Closes after the queued writes; `closed` (may be NULL) then runs, at once when `f` is NULL. */
 void leat_file_close(struct leat_file *f, void (*closed)(void *arg), void *arg);
+
+/* For tests: called on libuv's pool in place of the system's functions; as those they return -1 and
+ * set errno. Set it while no file is open. A member that is NULL is the system's; NULL: all are. */
+struct leat_file_test_hooks {
+    long (*write)(int fd, const void *data, size_t len);
+    int (*truncate)(int fd, int64_t len);
+    int (*rename)(const char *from, const char *to);
+    int (*open)(const char *path, int flags, unsigned mode);
+};
+void leat_file_set_test_hooks(const struct leat_file_test_hooks *hooks);
 
 /* Calls `changed` (on the loop) when the file's identity, size or modification time changes; looks
  * every `every` ns. */

@@ -17,5 +17,7 @@ void *leat_loop_scratch(struct leat_loop *l, size_t size);
 /* Something is on its way out and will end by itself: leat_loop_free() waits for its release. */
 void leat_loop_hold(struct leat_loop *l);
 void leat_loop_release(struct leat_loop *l);
+/* An open file (+1), a file that its owner has closed (-1): no handle of libuv stands for them. */
+void leat_loop_count_files(struct leat_loop *l, int change);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef LEAT_IO_TLS_H
 #define LEAT_IO_TLS_H
 
+#include "base/err.h"
 #include "config/schema.h"
 
 struct leat_tls_conf {
@@ -27,6 +28,10 @@ extern const struct leat_field leat_tls_server_fields[];
  * versions, readable files. */
 void leat_tls_check(const struct leat_tls_conf *conf, bool server, const char *key,
                     struct leat_check *c);
+
+/* A client with these settings uses TLS: not `insecure`, or a CA is given (as the collector does).
+ */
+bool leat_tls_client_on(const struct leat_tls_conf *conf);
 
 struct leat_tls; /* ref-counted per loop; one thread */
 /* `alpn`: e.g. "h2", "http/1.1", NULL at the end. NULL and `err`: a file is missing or wrong. */

@@ -1,9 +1,11 @@
 /* Connections in the clear: events, the write contract, pausing, endings. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
 #include <string.h>
 
 #include "base/mem.h"

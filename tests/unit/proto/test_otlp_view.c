@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "lib/otlp_random.h"
 #include "lib/otlp_write.h"
 #include "proto/otlp.h"
@@ -13,10 +14,18 @@
 
 #define PATH 16 /* messages within one another, without repetition */
 
+/* On memory that ends where the request ends, so that the sanitizer sees a read past it. */
 static enum leat_otlp_verdict check(enum leat_signal signal, struct leat_bytes b,
                                     struct leat_otlp_count *count, const char **why)
 {
-    return leat_otlp_check(signal, b, count, why);
+    uint8_t *copy = b.len == 0 ? NULL : leat_new(b.len);
+    enum leat_otlp_verdict v;
+
+    if (b.len != 0)
+        memcpy(copy, b.data, b.len);
+    v = leat_otlp_check(signal, leat_bytes(copy, b.len), count, why);
+    leat_free(copy);
+    return v;
 }
 
 /* The same, but without the quick way. */
@@ -188,8 +197,8 @@ static void one_cut_short(const struct path *p, uint32_t number, const struct le
     assert_ptr_equal(why, f->bad_value);
     if (f->repeated && right != LEAT_BYTES) {
         leat_text_init(&t, 1 << 20);
-        otlp_write_bytes(&t, number,
-                         leat_bytes("12345678\xff", 9)); /* packed, and a piece of one */
+        /* packed, and half of one; for varints 0xff is that */
+        otlp_write_bytes(&t, number, leat_bytes("12345678\xff\xff\xff\xff", 12));
         assert_int_equal(verdict_at(p, &t, &why), LEAT_OTLP_MALFORMED);
         assert_ptr_equal(why, f->bad_value);
     }
@@ -252,6 +261,97 @@ static void unknown_fields_pass_when_well_formed(void **state)
     all_fields(one_unknown);
 }
 
+/* An attribute of a log record whose lengths say anything about one another: a pair, a key made of
+ * `fill`, four bytes of the value, and `rest` bytes of well-formed fields. */
+static bool lying_attr(size_t pair, size_t key, char fill, const char *value, size_t rest)
+{
+    struct leat_otlp_count count;
+    struct leat_text t;
+    const char *why;
+    enum leat_otlp_verdict v;
+
+    leat_text_init(&t, 1 << 12);
+    leat_text_char(&t, 0x32); /* attributes */
+    leat_text_char(&t, (char)pair);
+    leat_text_char(&t, 0x0a); /* key */
+    leat_text_char(&t, (char)key);
+    for (size_t i = 0; i < key; i++)
+        leat_text_char(&t, fill);
+    leat_text_add(&t, value, 4);
+    for (size_t i = 0; i < rest; i++)
+        leat_text_char(&t, 0x10); /* severity_number 16, as often as it fits */
+    otlp_write_wrap(&t, 2);
+    otlp_write_wrap(&t, 2);
+    otlp_write_wrap(&t, 1);
+    v = verdict(LEAT_LOGS, leat_text_bytes(&t), &count, &why);
+    leat_text_done(&t);
+    return v == LEAT_OTLP_OK;
+}
+
+static void lengths_that_lie_about_one_another_are_found(void **state)
+{
+    static const char fills[] = {0x10, 0x62}; /* severity_number, event_name */
+    unsigned passed = 0;
+
+    (void)state;
+    for (size_t pair = 0; pair < 14; pair++) {
+        for (size_t key = 0; key < 14; key++) {
+            for (size_t i = 0; i < 9 * 9; i++) {
+                char value[] = {0x12, (char)(i / 9), 0x0a, (char)(i % 9)};
+
+                passed += lying_attr(pair, key, fills[i & 1], value, 20);
+                passed += lying_attr(pair, key, fills[i & 1], value, 5);
+            }
+            for (size_t i = 0; i < 2 * 20; i++) {
+                /* What would fit if differences of lengths could be below zero. */
+                uint32_t left = (uint32_t)(pair - key - 4);
+                uint32_t four = 0x000a0012u - 0x02000000u + left * 0x01000100u;
+
+                passed += lying_attr(pair, key, fills[i & 1], (const char *)&four, i / 2);
+            }
+        }
+    }
+    assert_in_range(passed, 50, 10000);
+}
+
+/* A sub-message of a log record that is longer than the record, but not than what comes after. */
+static void lengths_end_with_what_is_around_them(void **state)
+{
+    static const struct {
+        const char *record;
+        size_t len;
+    } rows[] = {
+        {"\x2a\x02\x0a", 3},          /* body, one byte short */
+        {"\x2a\x81\x01\x0a\x7f", 5},  /* longer than 127 */
+        {"\x1a\x05INFO", 6},          /* severity_text */
+        {"\x1a\xff\x01INFO", 7},      /* longer than 127 */
+        {"\x32\x05\x0a\x01k\x12", 6}, /* attributes */
+        {"\x32\xff\x7f\x0a\x01k", 6}, /* longer than all there is */
+        {"\x09\0\0\0\0\0\0\0", 8},    /* time_unix_nano */
+        {"\x45\0\0\0", 4},            /* flags */
+        {"\x10\x80", 2},              /* severity_number */
+        {"\x4a\x10id", 4},            /* trace_id */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct leat_otlp_count count;
+        struct leat_text t;
+        const char *why;
+
+        leat_text_init(&t, 1 << 12);
+        leat_text_add(&t, rows[i].record, rows[i].len);
+        otlp_write_wrap(&t, 2); /* the record; another one follows */
+        otlp_write_text(&t, 2, "\x10\1\x10\1\x10\1\x10\1\x10\1\x10\1\x10\1\x10\1\x10\1\x10\1");
+        otlp_write_wrap(&t, 2);
+        otlp_write_wrap(&t, 1);
+        assert_int_equal(verdict(LEAT_LOGS, leat_text_bytes(&t), &count, &why),
+                         LEAT_OTLP_MALFORMED);
+        assert_ptr_equal(strstr(why, "LogRecord"), why);
+        leat_text_done(&t);
+    }
+}
+
 /* --- whole requests */
 
 static void pack(struct otlp_random *r, enum leat_signal signal, uint32_t wide, struct leat_text *t)
@@ -281,14 +381,9 @@ static void a_prefix_passes_only_where_an_entry_ends(void **state)
             struct leat_otlp_count count;
             const char *why;
 
-            /* Copied to its own memory, so that a read past its end is found. */
-            struct leat_text part;
-            leat_text_init(&part, OTLP_RANDOM_MAX);
-            leat_text_add(&part, t.data, len);
-            assert_int_equal(verdict(signal, leat_text_bytes(&part), &count, &why),
+            assert_int_equal(verdict(signal, leat_bytes(t.data, len), &count, &why),
                              ends ? LEAT_OTLP_OK : LEAT_OTLP_MALFORMED);
             assert_true(ends == (why == NULL));
-            leat_text_done(&part);
             if (ends)
                 leat_wire_next(&w, &f);
         }
@@ -435,6 +530,8 @@ int main(void)
         cmocka_unit_test(values_are_whole),
         cmocka_unit_test(ids_have_their_length),
         cmocka_unit_test(unknown_fields_pass_when_well_formed),
+        cmocka_unit_test(lengths_that_lie_about_one_another_are_found),
+        cmocka_unit_test(lengths_end_with_what_is_around_them),
         cmocka_unit_test(a_prefix_passes_only_where_an_entry_ends),
         cmocka_unit_test(changed_bytes_are_judged_like_protobuf_c_does),
         cmocka_unit_test(values_are_64_deep_at_most),

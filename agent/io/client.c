@@ -1,0 +1,604 @@
+/* An HTTP client for one destination: exchanges, their deadlines, and which connection gets them.
+ */
+#include "io/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io/client_parts.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define PATH_MAX_BYTES     ((size_t)16 * 1024)
+#define H2_CONNS_MAX       4                    /* connections that share the streams */
+#define GRPC_IDLE          (30 * 60 * LEAT_SEC) /* an unused gRPC connection is closed after this */
+#define PING_TIMEOUT       (15 * LEAT_SEC)      /* where http2_ping_timeout is 0 */
+#define BACKOFF_MIN        LEAT_SEC /* between attempts that nobody's request fails by */
+#define BACKOFF_MAX        (30 * LEAT_SEC)
+#define CONTENT_LENGTH_MAX ((size_t)UINT32_MAX) /* a gRPC message's length has 32 bits */
+
+/* --- the timer: deadlines of calls, and the next attempt to connect */
+
+static void arm(struct leat_client *c)
+{
+    int64_t at = leat_list_empty(&c->waiting) ? 0 : c->dial_at, now = leat_clock_mono();
+
+    if (!leat_list_empty(&c->deadlines)) {
+        struct leat_client_call *first =
+            LEAT_OWNER(c->deadlines.next, struct leat_client_call, deadline);
+        if (at == 0 || first->until < at)
+            at = first->until;
+    }
+    if (at == 0 || (c->timer_at != 0 && c->timer_at <= at))
+        return; /* it looks again when it fires */
+    c->timer_at = at;
+    leat_timer_start(c->timer, at > now ? at - now : 0, 0);
+}
+
+void leat_client_call_until(struct leat_client_call *call, int64_t until)
+{
+    struct leat_client *c = call->client;
+    struct leat_link *l = c->deadlines.prev;
+
+    leat_list_remove(&call->deadline);
+    call->until = until;
+    if (until == 0)
+        return;
+    /* Mostly they all have the same timeout: the last place is the right one. */
+    while (l != &c->deadlines && LEAT_OWNER(l, struct leat_client_call, deadline)->until > until)
+        l = l->prev;
+    leat_list_prepend(l, &call->deadline);
+    arm(c);
+}
+
+static const char *doing(const struct leat_client_call *call, const struct leat_client *c)
+{
+    if (call->state == LEAT_CALL_WAITING)
+        return c->dial_why[0] ? c->dial_why : "no connection";
+    return call->in.begun ? "the answer is incomplete" : "no answer";
+}
+
+static void expire(struct leat_client_call *call)
+{
+    struct leat_client *c = call->client;
+    struct leat_client_conn *cc = call->on;
+
+    leat_list_remove(&call->deadline);
+    if (call->state == LEAT_CALL_ENDING) {
+        /* It was dropped a while ago and its bytes are still in a write that does not end. */
+        leat_client_conn_abort(cc, "the peer reads nothing");
+        return;
+    }
+    leat_incoming_fail(&call->in, LEAT_NET_TIMEOUT, "%s: timed out after %.10g s: %s", c->peer,
+                       (double)call->x->timeout / 1e9, doing(call, c));
+    if (call->state == LEAT_CALL_WAITING) {
+        leat_client_call_over(call);
+        return;
+    }
+    /* Not a byte since it was sent: the peer may be gone without a word. */
+    if (cc->heard_at <= call->since)
+        leat_client_conn_retire(cc);
+    leat_client_conn_drop(cc, call);
+}
+
+static void fire(void *arg)
+{
+    struct leat_client *c = arg;
+    int64_t now = leat_clock_mono();
+
+    c->timer_at = 0;
+    while (!leat_list_empty(&c->deadlines)) {
+        struct leat_client_call *call =
+            LEAT_OWNER(c->deadlines.next, struct leat_client_call, deadline);
+        if (call->until > now)
+            break;
+        expire(call);
+    }
+    leat_client_pump(c);
+    arm(c);
+}
+
+/* --- the ends of calls */
+
+static void leave_conn(struct leat_client_call *call)
+{
+    leat_list_remove(&call->link);
+    if (call->on != NULL)
+        call->on->ncalls--;
+    call->on = NULL;
+}
+
+void leat_client_call_over(struct leat_client_call *call)
+{
+    struct leat_client *c = call->client;
+
+    leave_conn(call);
+    leat_list_remove(&call->deadline);
+    call->state = LEAT_CALL_OVER;
+    leat_list_append(&c->over, &call->link);
+    if (!c->ending)
+        leat_loop_defer(c->loop, &c->task);
+}
+
+void leat_client_call_again(struct leat_client_call *call)
+{
+    struct leat_client *c = call->client;
+
+    leave_conn(call);
+    leat_incoming_done(&call->in);
+    leat_incoming_init(&call->in, c->peer, c->grpc, c->max_answer);
+    call->state = LEAT_CALL_WAITING;
+    call->resend = false;
+    call->again = true;
+    leat_list_prepend(&c->waiting, &call->link);
+    leat_client_pump_soon(c);
+}
+
+static void tell_refused(struct leat_client *c, struct leat_exchange *x)
+{
+    struct leat_answer a = {.net = c->ending ? LEAT_NET_CANCELLED : LEAT_NET_FAILED,
+                            .why = c->ending ? "the client was closed" : "no memory for a request"};
+
+    x->done(x, &a);
+}
+
+static void tell_call(struct leat_client_call *call)
+{
+    struct leat_exchange *x = call->x;
+    struct leat_answer a = leat_incoming_answer(&call->in);
+
+    x->call = NULL;
+    x->done(x, &a);
+    leat_incoming_done(&call->in);
+    leat_free(call);
+}
+
+/* Tells one; false: there is none. */
+static bool tell_one(struct leat_client *c)
+{
+    struct leat_link *l = leat_list_pop(&c->over);
+
+    if (l != NULL) {
+        tell_call(LEAT_OWNER(l, struct leat_client_call, link));
+        return true;
+    }
+    l = leat_list_pop(&c->refused);
+    if (l != NULL)
+        tell_refused(c, LEAT_OWNER(l, struct leat_exchange, link));
+    return l != NULL;
+}
+
+static size_t count(const struct leat_link *head)
+{
+    size_t n = 0;
+
+    for (const struct leat_link *l = head->next; l != head; l = l->next)
+        n++;
+    return n;
+}
+
+/* Tells those that are over by now; what ends meanwhile has its turn later, so that a caller who
+ * sends again at once cannot hold the loop. */
+static void run(struct leat_task *t)
+{
+    struct leat_client *c = LEAT_OWNER(t, struct leat_client, task);
+    bool gone = false;
+    size_t n;
+
+    leat_client_pump(c);
+    n = count(&c->over) + count(&c->refused);
+    c->gone = &gone;
+    while (n-- > 0 && tell_one(c)) {
+        if (gone)
+            return;
+    }
+    c->gone = NULL;
+    if (!leat_list_empty(&c->over) || !leat_list_empty(&c->refused))
+        leat_loop_defer(c->loop, &c->task);
+}
+
+/* --- which connection */
+
+void leat_client_pump_soon(struct leat_client *c)
+{
+    if (!c->ending)
+        leat_loop_defer(c->loop, &c->task);
+}
+
+static uint32_t count_conns(const struct leat_client *c, enum leat_client_conn_state state)
+{
+    uint32_t n = 0;
+
+    for (struct leat_link *l = c->conns.next; l != &c->conns; l = l->next)
+        n += LEAT_OWNER(l, struct leat_client_conn, link)->state == state;
+    return n;
+}
+
+static struct leat_client_conn *pick(struct leat_client *c, const struct leat_client_call *call)
+{
+    for (struct leat_link *l = c->conns.next; l != &c->conns; l = l->next) {
+        struct leat_client_conn *cc = LEAT_OWNER(l, struct leat_client_conn, link);
+        if (leat_client_conn_free(cc) && (!call->again || cc->h2 != NULL || cc->served == 0))
+            return cc;
+    }
+    return NULL;
+}
+
+/* How many more connections the waiting calls need. */
+static uint32_t wanted(struct leat_client *c)
+{
+    uint32_t opening = count_conns(c, LEAT_CONN_OPENING), ready = count_conns(c, LEAT_CONN_READY);
+    uint32_t total = opening + ready + count_conns(c, LEAT_CONN_RETIRED);
+    uint32_t room = c->max_conns == 0      ? UINT32_MAX
+                    : c->max_conns > total ? c->max_conns - total
+                                           : 0;
+    size_t need = count(&c->waiting);
+
+    if (c->grpc || (c->tls != NULL && c->speaks != LEAT_SPEAKS_H1)) {
+        /* Its streams may be enough for all: one at a time. */
+        need = need != 0 && opening == 0 && opening + ready < H2_CONNS_MAX ? 1 : 0;
+    } else {
+        need = need > opening ? need - opening : 0;
+    }
+    return need < room ? (uint32_t)need : room;
+}
+
+static void fail_waiting(struct leat_client *c, size_t n, const char *why)
+{
+    while (n-- > 0 && !leat_list_empty(&c->waiting)) {
+        struct leat_client_call *call = LEAT_OWNER(c->waiting.next, struct leat_client_call, link);
+        leat_incoming_fail(&call->in, LEAT_NET_FAILED, "%s", why);
+        leat_client_call_over(call);
+    }
+}
+
+static void dial(struct leat_client *c)
+{
+    uint32_t n;
+
+    if (leat_list_empty(&c->waiting) || c->ending)
+        return;
+    if (c->dial_at != 0 && leat_clock_mono() < c->dial_at) {
+        arm(c);
+        return;
+    }
+    for (n = wanted(c); n > 0; n--) {
+        if (leat_client_dial(c) == NULL) {
+            fail_waiting(c, n, "no memory for a connection");
+            return;
+        }
+    }
+}
+
+static int build_path(struct leat_client *c, const char *more)
+{
+    char *joined;
+
+    leat_text_clear(&c->path);
+    if (more == NULL) {
+        leat_text_str(&c->path, c->own_path);
+    } else if (c->url.path[0] == '\0') {
+        leat_text_str(&c->path, more);
+    } else {
+        joined = leat_url_join(&c->url, more);
+        leat_text_str(&c->path, joined);
+        leat_free(joined);
+    }
+    return leat_text_ok(&c->path) ? 0 : -1;
+}
+
+static void start(struct leat_client_conn *cc, struct leat_client_call *call)
+{
+    if (build_path(cc->client, call->x->path) != 0) {
+        leat_incoming_fail(&call->in, LEAT_NET_FAILED, "%s: the path is too long, or no memory",
+                           cc->client->peer);
+        leat_client_call_over(call);
+        return;
+    }
+    leat_client_conn_start(cc, call);
+}
+
+void leat_client_pump(struct leat_client *c)
+{
+    struct leat_link *l, *next;
+
+    for (l = c->waiting.next; l != &c->waiting && !c->ending; l = next) {
+        struct leat_client_call *call = LEAT_OWNER(l, struct leat_client_call, link);
+        struct leat_client_conn *cc = pick(c, call);
+        next = l->next;
+        if (cc != NULL)
+            start(cc, call);
+        else if (!call->again)
+            break;
+    }
+    dial(c);
+}
+
+void leat_client_dial_failed(struct leat_client *c, const char *why)
+{
+    uint32_t opening = count_conns(c, LEAT_CONN_OPENING), ready = count_conns(c, LEAT_CONN_READY);
+    size_t waiting = count(&c->waiting), n = waiting > opening ? waiting - opening : 0;
+
+    snprintf(c->dial_why, sizeof c->dial_why, "%s", why);
+    if (c->grpc && c->conf->wait_for_ready) {
+        c->backoff = c->backoff == 0 ? BACKOFF_MIN : c->backoff * 8 / 5;
+        if (c->backoff > BACKOFF_MAX)
+            c->backoff = BACKOFF_MAX;
+        c->dial_at = leat_clock_mono() + c->backoff * 4 / 5 +
+                     (int64_t)(leat_random() % (uint64_t)(c->backoff * 2 / 5));
+        return;
+    }
+    if (ready > 0 && c->speaks == LEAT_SPEAKS_H2) {
+        c->dial_at = leat_clock_mono() + BACKOFF_MIN; /* the others will do meanwhile */
+        return;
+    }
+    fail_waiting(c, ready > 0 && n > 1 ? 1 : n, why);
+}
+
+/* --- exchanges */
+
+static struct leat_client_call *call_new(struct leat_client *c, struct leat_exchange *x)
+{
+    struct leat_client_call *call;
+    size_t n = x->npieces + 1;
+
+    if (n > (SIZE_MAX - sizeof *call) / sizeof *x->pieces)
+        return NULL;
+    call = leat_try(sizeof *call + n * sizeof *x->pieces);
+    if (call == NULL)
+        return NULL;
+    memset(call, 0, sizeof *call);
+    call->x = x;
+    call->client = c;
+    leat_list_init(&call->link);
+    leat_list_init(&call->deadline);
+    leat_list_init(&call->flushed.link);
+    leat_incoming_init(&call->in, c->peer, c->grpc, c->max_answer);
+    call->npieces = n;
+    call->pieces[0] = leat_bytes(NULL, 0);
+    for (size_t i = 0; i < x->npieces; i++) {
+        call->pieces[i + 1] = x->pieces[i];
+        call->body_len += x->pieces[i].len;
+    }
+    return call;
+}
+
+static int prefix(struct leat_client_call *call)
+{
+    const char *encoding = call->x->content_encoding;
+
+    if (call->body_len > CONTENT_LENGTH_MAX)
+        return leat_incoming_fail(&call->in, LEAT_NET_FAILED,
+                                  "the request is larger than a gRPC message can be");
+    leat_grpc_prefix_write(call->prefix, encoding != NULL && *encoding != '\0',
+                           (uint32_t)call->body_len);
+    call->pieces[0] = leat_bytes(call->prefix, sizeof call->prefix);
+    return 0;
+}
+
+void leat_client_send(struct leat_client *c, struct leat_exchange *x)
+{
+    struct leat_client_call *call = c->ending ? NULL : call_new(c, x);
+
+    x->call = call;
+    if (call == NULL) {
+        leat_list_append(&c->refused, &x->link);
+        leat_client_pump_soon(c);
+        return;
+    }
+    if (c->grpc && prefix(call) != 0) {
+        leat_client_call_over(call);
+        return;
+    }
+    leat_list_append(&c->waiting, &call->link);
+    if (x->timeout > 0)
+        leat_client_call_until(call, leat_clock_mono() + x->timeout);
+    leat_client_pump(c);
+}
+
+void leat_client_cancel(struct leat_client *c, struct leat_exchange *x)
+{
+    struct leat_client_call *call = x->call;
+
+    if (call == NULL)
+        return; /* about to be told that it was refused */
+    LEAT_CHECK(call->client == c && call->x == x);
+    if (call->state == LEAT_CALL_ENDING || call->state == LEAT_CALL_OVER) {
+        call->in.net = LEAT_NET_OK; /* whatever came of it, it is cancelled now */
+        call->resend = false;
+    }
+    leat_incoming_fail(&call->in, LEAT_NET_CANCELLED, "the request was cancelled");
+    if (call->state == LEAT_CALL_WAITING)
+        leat_client_call_over(call);
+    else if (call->state == LEAT_CALL_SENT)
+        leat_client_conn_drop(call->on, call);
+}
+
+/* --- life */
+
+static int parse_endpoint(struct leat_client *c, const char *text, struct leat_err *err)
+{
+    const struct leat_client_conf *conf = c->conf;
+
+    if ((c->grpc ? leat_url_parse_grpc : leat_url_parse)(text, &c->url, err) != 0)
+        return -1;
+    if (c->url.dns_server)
+        leat_warn(c->who,
+                  "the name server in endpoint \"%s\" is not used: names are looked up by "
+                  "the system's resolver",
+                  text);
+    if (c->grpc && !c->url.has_scheme)
+        c->url.tls = !conf->tls.insecure;
+    c->own_path = leat_url_join(&c->url, NULL);
+    c->peer =
+        c->url.unix_socket ? leat_format("unix:%s", c->url.host) : leat_strdup(c->url.authority);
+    if (c->grpc || conf->proxy_url == NULL || *conf->proxy_url == '\0')
+        return 0;
+    if (c->url.tls)
+        return leat_fail(err, LEAT_CLIENT_NO_TUNNEL);
+    if (leat_url_parse(conf->proxy_url, &c->proxy, err) != 0)
+        return leat_fail_in(err, "proxy_url");
+    return c->proxy.tls ? leat_fail(err, "proxy_url must be an http:// URL") : 0;
+}
+
+static int make_tls(struct leat_client *c, struct leat_err *err)
+{
+    static const char *const h2[] = {"h2", NULL}, *const h1[] = {"http/1.1", NULL},
+                             *const both[] = {"h2", "http/1.1", NULL};
+
+    if (!c->url.tls)
+        return 0;
+    c->tls = leat_tls_client_new(&c->conf->tls,
+                                 c->grpc                        ? h2
+                                 : c->conf->force_attempt_http2 ? both
+                                                                : h1,
+                                 err);
+    return c->tls == NULL ? -1 : 0;
+}
+
+static char *lower(const char *text)
+{
+    char *out = leat_strdup(text);
+
+    for (char *p = out; *p != '\0'; p++) {
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p + 32);
+    }
+    return out;
+}
+
+static int make_request(struct leat_client *c, const struct leat_auth_finder *finder,
+                        struct leat_err *err)
+{
+    const struct leat_client_conf *conf = c->conf;
+    const char *id = conf->auth.authenticator;
+    struct leat_request *r = c->request = leat_new(sizeof *r);
+
+    *r = (struct leat_request){.scheme = c->url.tls ? "https" : "http",
+                               .authority = c->url.authority,
+                               .user_agent = "leat/" LEAT_VERSION,
+                               .grpc = c->grpc};
+    if (c->grpc && conf->user_agent != NULL && *conf->user_agent != '\0')
+        r->user_agent = conf->user_agent;
+    r->conf.items = leat_new_array(conf->headers.count + 1, sizeof *r->conf.items);
+    for (uint32_t i = 0; i < conf->headers.count; i++) {
+        const struct leat_pair *h = &conf->headers.items[i];
+        if (leat_request_check_header(leat_bytes_str(h->key), leat_bytes_str(h->value), err) != 0)
+            return leat_fail_in(err, "headers");
+        if (leat_bytes_is_nocase(leat_bytes_str(h->key), "host"))
+            r->authority = h->value;
+        else
+            r->conf.items[r->conf.count++] =
+                (struct leat_pair){.key = lower(h->key), .value = h->value};
+    }
+    if (c->grpc && conf->authority != NULL && *conf->authority != '\0')
+        r->authority = conf->authority;
+    if (!nghttp2_check_authority((const uint8_t *)r->authority, strlen(r->authority)))
+        return leat_fail(err, "\"%.100s\" cannot be the name of a host in a request", r->authority);
+    if (id == NULL || *id == '\0')
+        return 0;
+    r->auth = finder != NULL ? finder->find(finder->self, id) : NULL;
+    if (r->auth == NULL)
+        return leat_fail(err, "auth.authenticator: there is no authenticator extension \"%s\"", id);
+    return r->auth->sign != NULL
+               ? 0
+               : leat_fail(err, "auth.authenticator: \"%s\" is for servers only", id);
+}
+
+static void set_limits(struct leat_client *c)
+{
+    const struct leat_client_conf *conf = c->conf;
+
+    if (c->grpc) {
+        c->idle_timeout = GRPC_IDLE;
+        if (conf->has_keepalive) {
+            c->ping_after = conf->keepalive.time;
+            c->ping_timeout = conf->keepalive.timeout;
+            c->ping_idle = conf->keepalive.permit_without_stream;
+        }
+        return;
+    }
+    c->no_keep_alive = conf->disable_keep_alives;
+    c->idle_timeout = conf->idle_conn_timeout;
+    c->max_conns = conf->max_conns_per_host;
+    c->max_idle = conf->max_idle_conns_per_host;
+    if (c->max_idle == 0 || (conf->max_idle_conns != 0 && conf->max_idle_conns < c->max_idle))
+        c->max_idle = conf->max_idle_conns;
+    c->ping_after = conf->http2_read_idle_timeout;
+    c->ping_timeout = conf->http2_ping_timeout > 0 ? conf->http2_ping_timeout : PING_TIMEOUT;
+    c->ping_idle = true;
+}
+
+static void client_done(struct leat_client *c)
+{
+    leat_timer_free(c->timer);
+    leat_task_cancel(&c->task);
+    leat_tls_free(c->tls);
+    leat_codecs_free(c->codecs);
+    if (c->request != NULL) {
+        for (uint32_t i = 0; i < c->request->conf.count; i++)
+            leat_free((char *)(uintptr_t)c->request->conf.items[i].key);
+        leat_free(c->request->conf.items);
+    }
+    leat_free(c->request);
+    leat_text_done(&c->path);
+    leat_url_done(&c->url);
+    leat_url_done(&c->proxy);
+    leat_free(c->own_path);
+    leat_free(c->peer);
+    leat_free(c->who);
+    leat_free(c);
+}
+
+struct leat_client *leat_client_new(const struct leat_client_conf *conf, const char *url,
+                                    const struct leat_client_env *env, struct leat_err *err)
+{
+    struct leat_client *c = leat_new(sizeof *c);
+
+    c->loop = env->loop;
+    c->conf = conf;
+    c->grpc = env->grpc;
+    c->max_answer = env->max_answer;
+    c->who = env->who != NULL ? leat_strdup(env->who) : NULL;
+    c->task.run = run;
+    leat_list_init(&c->task.link);
+    leat_list_init(&c->waiting);
+    leat_list_init(&c->conns);
+    leat_list_init(&c->deadlines);
+    leat_list_init(&c->over);
+    leat_list_init(&c->refused);
+    leat_text_init(&c->path, PATH_MAX_BYTES);
+    c->timer = leat_timer_new(c->loop, fire, c);
+    if (parse_endpoint(c, url != NULL ? url : conf->endpoint, err) != 0 || make_tls(c, err) != 0 ||
+        make_request(c, env->auth, err) != 0) {
+        client_done(c);
+        return NULL;
+    }
+    set_limits(c);
+    return c;
+}
+
+void leat_client_free(struct leat_client *c)
+{
+    struct leat_link *l;
+
+    if (c == NULL)
+        return;
+    LEAT_CHECK(!c->ending);
+    c->ending = true;
+    while (!leat_list_empty(&c->conns))
+        leat_client_conn_leave(LEAT_OWNER(c->conns.next, struct leat_client_conn, link));
+    while ((l = c->waiting.next) != &c->waiting) {
+        struct leat_client_call *call = LEAT_OWNER(l, struct leat_client_call, link);
+        leat_incoming_fail(&call->in, LEAT_NET_CANCELLED, "the client was closed");
+        leat_client_call_over(call);
+    }
+    while (tell_one(c)) {
+    }
+    if (c->gone != NULL)
+        *c->gone = true;
+    client_done(c);
+}

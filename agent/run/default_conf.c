@@ -1,0 +1,175 @@
+/* What runs without a configuration file. */
+#include "run/default_conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "config/manual.h"
+
+#define MAX_TEXT ((size_t)256 * 1024)
+
+static const char *variable(const char *name)
+{
+    char full[64];
+    const char *value;
+
+    snprintf(full, sizeof full, "OTEL_EXPORTER_OTLP_%s", name);
+    value = getenv(full);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* A YAML string that means `text`: quoted, and with its dollars doubled, since sources are
+ * expanded. */
+static void add_string(struct leat_text *out, const char *text)
+{
+    struct leat_text doubled;
+
+    leat_text_init(&doubled, MAX_TEXT);
+    for (; *text != '\0'; text++) {
+        if (*text == '$')
+            leat_text_char(&doubled, '$');
+        leat_text_char(&doubled, *text);
+    }
+    leat_manual_json_string(leat_text_get(&doubled), out);
+    leat_text_done(&doubled);
+}
+
+static void add_key(struct leat_text *out, const char *indent, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    leat_text_printf(out, "%s%s: ", indent, key);
+    add_string(out, value);
+    leat_text_char(out, '\n');
+}
+
+/* W3C Baggage form: key=value,key=value, percent-encoded. */
+static void decode_percent(const char *from, size_t len, struct leat_text *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte;
+        if (from[i] == '%' && i + 2 < len &&
+            leat_hex_decode(leat_bytes(from + i + 1, 2), &byte) == 1) {
+            leat_text_char(out, (char)byte);
+            i += 2;
+        } else {
+            leat_text_char(out, from[i]);
+        }
+    }
+}
+
+static void trim(const char **at, size_t *len)
+{
+    while (*len > 0 && (**at == ' ' || **at == '\t')) {
+        (*at)++;
+        (*len)--;
+    }
+    while (*len > 0 && ((*at)[*len - 1] == ' ' || (*at)[*len - 1] == '\t'))
+        (*len)--;
+}
+
+static void add_header(struct leat_text *out, const char *key, size_t key_len, const char *value,
+                       size_t value_len)
+{
+    struct leat_text name, text;
+
+    leat_text_init(&name, MAX_TEXT);
+    leat_text_init(&text, MAX_TEXT);
+    trim(&key, &key_len);
+    trim(&value, &value_len);
+    decode_percent(key, key_len, &name);
+    decode_percent(value, value_len, &text);
+    leat_text_str(out, "      ");
+    add_string(out, leat_text_get(&name));
+    leat_text_str(out, ": ");
+    add_string(out, leat_text_get(&text));
+    leat_text_char(out, '\n');
+    leat_text_done(&name);
+    leat_text_done(&text);
+}
+
+static void add_headers(struct leat_text *out, const char *list)
+{
+    if (list == NULL)
+        return;
+    leat_text_str(out, "    headers:\n");
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+        const char *equals = memchr(list, '=', len);
+        if (equals != NULL)
+            add_header(out, list, (size_t)(equals - list), equals + 1,
+                       len - (size_t)(equals - list) - 1);
+        list += len;
+        list += *list == ',';
+    }
+}
+
+static void add_tls(struct leat_text *out, bool clear)
+{
+    leat_text_printf(out, "    tls:\n      insecure: %s\n", clear ? "true" : "false");
+    add_key(out, "      ", "ca_file", variable("CERTIFICATE"));
+    add_key(out, "      ", "cert_file", variable("CLIENT_CERTIFICATE"));
+    add_key(out, "      ", "key_file", variable("CLIENT_KEY"));
+}
+
+/* In the clear: http:// says so; without a scheme INSECURE decides. */
+static bool is_clear(const char *endpoint)
+{
+    const char *insecure = variable("INSECURE");
+
+    if (strncmp(endpoint, "http://", 7) == 0)
+        return true;
+    return strstr(endpoint, "://") == NULL && insecure != NULL && strcmp(insecure, "true") == 0;
+}
+
+static const char *add_forwarding(struct leat_text *out, const char *endpoint)
+{
+    const char *protocol = variable("PROTOCOL"), *compression = variable("COMPRESSION");
+    const char *timeout = variable("TIMEOUT");
+    bool grpc = protocol != NULL && strcmp(protocol, "grpc") == 0;
+    const char *type = grpc ? "otlp_grpc" : "otlp_http";
+
+    leat_text_printf(out, "  %s:\n", type);
+    add_key(out, "    ", "endpoint", endpoint);
+    add_key(out, "    ", "compression", compression ? compression : "none");
+    if (!grpc && protocol != NULL && strcmp(protocol, "http/json") == 0)
+        leat_text_str(out, "    encoding: json\n");
+    if (timeout != NULL)
+        leat_text_printf(out, "    timeout: %ldms\n", strtol(timeout, NULL, 10));
+    add_headers(out, variable("HEADERS"));
+    add_tls(out, is_clear(endpoint));
+    return type;
+}
+
+char *leat_default_conf(void)
+{
+    const char *endpoint = variable("ENDPOINT"), *exporter = "debug";
+    static const char *const signals[] = {"traces", "metrics", "logs"};
+    struct leat_text out;
+
+    leat_text_init(&out, MAX_TEXT);
+    leat_text_str(&out, "yaml:receivers:\n"
+                        "  otlp:\n"
+                        "    protocols:\n"
+                        "      grpc:\n"
+                        "        endpoint: localhost:4317\n"
+                        "      http:\n"
+                        "        endpoint: localhost:4318\n"
+                        "exporters:\n");
+    if (endpoint != NULL)
+        exporter = add_forwarding(&out, endpoint);
+    else
+        leat_text_str(&out, "  debug:\n    verbosity: pretty\n    sampling_initial: 1000\n");
+    leat_text_str(&out, "service:\n  pipelines:\n");
+    for (int s = 0; s < 3; s++)
+        leat_text_printf(&out, "    %s: {receivers: [otlp], exporters: [%s]}\n", signals[s],
+                         exporter);
+    return leat_text_take(&out);
+}
+
+void leat_default_conf_free(char *text)
+{
+    leat_free(text);
+}

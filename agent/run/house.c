@@ -1,0 +1,226 @@
+/* What the program tells of itself. */
+#include "run/house.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "run/registry.h"
+
+struct leat_house_keeper {
+    struct leat_house house;
+    struct leat_gauge state;
+    struct leat_meter *own;
+    struct leat_meter **meters;
+    size_t nmeters;
+};
+
+/* --- process metrics: collector service/internal/proctelemetry */
+
+static double uptime(void *arg)
+{
+    const struct leat_house *h = arg;
+
+    return (double)(leat_clock_wall() - h->started) / LEAT_SEC;
+}
+
+static double cpu_seconds(void *arg)
+{
+    struct rusage u;
+
+    (void)arg;
+    if (getrusage(RUSAGE_SELF, &u) != 0)
+        return 0;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double resident_bytes(void *arg)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    long pages = 0;
+
+    (void)arg;
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*d %ld", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double heap_bytes(void *arg)
+{
+    struct mallinfo2 m = mallinfo2();
+
+    (void)arg;
+    return (double)(m.uordblks + m.hblkhd);
+}
+
+static void probe(struct leat_house_keeper *h, const char *name, const char *help, int is_counter,
+                  double (*read)(void *arg))
+{
+    struct leat_metric id = {.name = name, .help = help};
+
+    leat_meter_probe(h->own, &id, is_counter, read, &h->house);
+}
+
+static void add_process_metrics(struct leat_house_keeper *h)
+{
+    probe(h, "otelcol_process_uptime", "Seconds since the program started.", 1, uptime);
+    probe(h, "otelcol_process_cpu_seconds", "Processor time used, in seconds.", 1, cpu_seconds);
+    probe(h, "otelcol_process_memory_rss", "Resident memory in bytes.", 0, resident_bytes);
+    probe(h, "otelcol_process_runtime_heap_alloc_bytes", "Bytes allocated now.", 0, heap_bytes);
+}
+
+static double one(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+/* target_info: who is speaking. */
+static void add_target_info(struct leat_house_keeper *h, const struct leat_pairs *resource)
+{
+    struct leat_metric id = {.name = "target_info", .help = "Who these metrics are about."};
+    size_t n = 0;
+
+    id.labels[n++] = (struct leat_label){"service_name", "leat"};
+    id.labels[n++] = (struct leat_label){"service_version", LEAT_VERSION};
+    for (uint32_t i = 0; i < resource->count && n < LEAT_METER_LABELS; i++) {
+        const struct leat_pair *p = &resource->items[i];
+        char *name;
+        if (p->value == NULL)
+            continue;
+        name = leat_strdup(p->key);
+        for (char *c = name; *c != '\0'; c++)
+            *c = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')
+                     ? *c
+                     : '_';
+        if (n > 0 && leat_bytes_is(leat_bytes_str(name), "service_name"))
+            id.labels[0].value = p->value;
+        else
+            id.labels[n++] = (struct leat_label){name, p->value};
+    }
+    leat_meter_probe(h->own, &id, 0, one, NULL);
+    for (size_t i = 2; i < n; i++)
+        leat_free((char *)(uintptr_t)id.labels[i].name);
+}
+
+/* --- what extensions see */
+
+static enum leat_house_state get_state(void *self)
+{
+    struct leat_house_keeper *h = self;
+
+    return (enum leat_house_state)atomic_load_explicit(&h->state.value, memory_order_acquire);
+}
+
+static void metrics(void *self, struct leat_text *out)
+{
+    struct leat_house_keeper *h = self;
+
+    leat_meter_render(h->meters, h->nmeters, out);
+}
+
+static const char *const *ids_of(const struct leat_ref *refs, size_t n)
+{
+    const char **ids = leat_new_array(n + 1, sizeof *ids);
+
+    for (size_t i = 0; i < n; i++)
+        ids[i] = refs[i].instance->id;
+    return ids;
+}
+
+static void list_pipelines(struct leat_house_keeper *h, const struct leat_plan *plan)
+{
+    struct leat_house_pipeline *list = leat_new_array(plan->npipelines, sizeof *list);
+
+    for (size_t i = 0; i < plan->npipelines; i++) {
+        const struct leat_pipeline *in = plan->pipelines[i].pipeline;
+        list[i] = (struct leat_house_pipeline){
+            .id = in->id,
+            .signal = leat_signal_name(in->signal),
+            .receivers = ids_of(in->receivers, in->nreceivers),
+            .processors = ids_of(in->processors, in->nprocessors),
+            .exporters = ids_of(in->exporters, in->nexporters),
+        };
+    }
+    h->house.pipelines = list;
+    h->house.npipelines = (uint32_t)plan->npipelines;
+}
+
+static void list_components(struct leat_house_keeper *h, const struct leat_plan *plan)
+{
+    struct leat_house_component *list = leat_new_array(plan->nitems, sizeof *list);
+
+    for (size_t i = 0; i < plan->nitems; i++)
+        list[i] = (struct leat_house_component){
+            .id = plan->items[i].instance->id,
+            .type = plan->items[i].component->type,
+            .kind = leat_kind_name(plan->items[i].component->kind),
+        };
+    h->house.components = list;
+    h->house.ncomponents = (uint32_t)plan->nitems;
+}
+
+struct leat_house_keeper *leat_house_new(const struct leat_plan *plan, unsigned workers)
+{
+    struct leat_house_keeper *h = leat_new(sizeof *h);
+
+    h->house = (struct leat_house){
+        .self = h,
+        .state = get_state,
+        .started = leat_clock_wall(),
+        .version = LEAT_VERSION,
+        .workers = workers,
+        .metrics = metrics,
+    };
+    list_components(h, plan);
+    list_pipelines(h, plan);
+    h->own = leat_meter_new();
+    add_process_metrics(h);
+    add_target_info(h, &plan->telemetry.resource);
+    leat_house_add_meter(h, h->own);
+    return h;
+}
+
+static void free_list(const void *list)
+{
+    leat_free((void *)(uintptr_t)list);
+}
+
+void leat_house_free(struct leat_house_keeper *h)
+{
+    if (h == NULL)
+        return;
+    for (uint32_t i = 0; i < h->house.npipelines; i++) {
+        free_list(h->house.pipelines[i].receivers);
+        free_list(h->house.pipelines[i].processors);
+        free_list(h->house.pipelines[i].exporters);
+    }
+    free_list(h->house.pipelines);
+    free_list(h->house.components);
+    leat_meter_free(h->own);
+    leat_free(h->meters);
+    leat_free(h);
+}
+
+const struct leat_house *leat_house_of(struct leat_house_keeper *h)
+{
+    return &h->house;
+}
+
+void leat_house_set_state(struct leat_house_keeper *h, enum leat_house_state state)
+{
+    atomic_store_explicit(&h->state.value, (int64_t)state, memory_order_release);
+}
+
+void leat_house_add_meter(struct leat_house_keeper *h, struct leat_meter *m)
+{
+    h->meters = leat_renew(h->meters, (h->nmeters + 1) * sizeof(struct leat_meter *));
+    h->meters[h->nmeters++] = m;
+}

@@ -1,0 +1,88 @@
+/* Batches for a component that lives in another worker. */
+#include "run/parcel.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#define RETRY_MS 1000
+
+struct parcel {
+    struct leat_mail mail;
+    struct leat_parcel_route *route;
+    struct leat_batch *batch; /* touched at home only, but for copying it once */
+    struct leat_ack ack;      /* the stand-in at the far end */
+    struct leat_status status;
+    char why[160];
+};
+
+/* Home again: the real waiters hear of it. */
+static void arrive_home(struct leat_mail *mail)
+{
+    struct parcel *p = LEAT_OWNER(mail, struct parcel, mail);
+    struct leat_batch *batch = p->batch;
+    struct leat_status status = p->status;
+    char why[sizeof p->why];
+
+    snprintf(why, sizeof why, "%s", p->why);
+    status.why = status.why ? why : NULL;
+    LEAT_CHECK(p->route->under_way > 0);
+    p->route->under_way--;
+    leat_free(p);
+    leat_batch_done(batch, status);
+}
+
+static void send_home(struct parcel *p, struct leat_status status)
+{
+    p->status = status;
+    snprintf(p->why, sizeof p->why, "%s", status.why ? status.why : "");
+    p->mail.deliver = arrive_home;
+    leat_mailbox_send(p->route->home, &p->mail);
+}
+
+static void ended_away(struct leat_ack *ack)
+{
+    struct parcel *p = LEAT_OWNER(ack, struct parcel, ack);
+
+    send_home(p, ack->worst);
+}
+
+static void arrive_away(struct leat_mail *mail)
+{
+    struct parcel *p = LEAT_OWNER(mail, struct parcel, mail);
+    struct leat_batch *copy = leat_batch_again(p->batch, &p->ack);
+
+    if (copy == NULL)
+        send_home(p, leat_retry(14, RETRY_MS, "out of memory"));
+    else
+        leat_send(&p->route->to, copy);
+}
+
+static bool has_patient(const struct leat_batch *b)
+{
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        if (b->parts[i].ack != NULL && b->parts[i].ack->patient)
+            return true;
+    }
+    return false;
+}
+
+void leat_parcel_take(void *route, struct leat_batch *batch)
+{
+    struct parcel *p = leat_try_zeroed(sizeof *p);
+
+    if (p == NULL) {
+        leat_batch_done(batch, leat_retry(14, RETRY_MS, "out of memory"));
+        return;
+    }
+    leat_origin_unref(batch->origin); /* its count is not for two threads */
+    batch->origin = NULL;
+    p->route = route;
+    p->batch = batch;
+    p->route->under_way++;
+    leat_ack_init(&p->ack, ended_away);
+    p->ack.patient = has_patient(batch);
+    p->mail.deliver = arrive_away;
+    leat_mailbox_send(p->route->away, &p->mail);
+}

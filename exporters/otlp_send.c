@@ -1,0 +1,165 @@
+/* One attempt to send a batch over OTLP. */
+#include "exporters/otlp_send.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/otlp_reply.h"
+
+#define MEMORY_RETRY_MS 200
+
+/* In one piece of memory with the pieces behind it. */
+struct attempt {
+    struct leat_exchange exchange;
+    struct leat_otlp_exporter *exporter;
+    struct leat_batch *batch;
+    struct leat_buf *body; /* compressed or converted; NULL: the batch's own bytes go out */
+    struct leat_bytes pieces[];
+};
+
+int leat_otlp_codec(const char *name)
+{
+    if (name == NULL || strcmp(name, "none") == 0)
+        return LEAT_CODEC_NONE;
+    return leat_codec_find(leat_bytes_str(name));
+}
+
+void leat_otlp_check_codec(const struct leat_client_conf *conf, const char *const *allowed,
+                           struct leat_check *c)
+{
+    struct leat_err err;
+    int codec = leat_otlp_codec(conf->compression);
+    size_t i = 0;
+
+    if (conf->compression == NULL || conf->compression[0] == '\0')
+        return;
+    while (allowed[i] != NULL && strcmp(allowed[i], conf->compression) != 0)
+        i++;
+    if (allowed[i] == NULL || codec < 0)
+        leat_check_error(c, "compression", "'%s' is not to be had here; take gzip, zstd or none",
+                         conf->compression);
+    else if (leat_check_written(c, "compression_params.level") &&
+             leat_codec_level_check((enum leat_codec)codec, (int)conf->compression_params.level,
+                                    &err) < 0)
+        leat_check_error(c, "compression_params.level", "%s", err.text);
+}
+
+struct leat_status leat_otlp_judge_net(const struct leat_answer *a)
+{
+    switch (a->net) {
+    case LEAT_NET_TIMEOUT:
+        return leat_retry(LEAT_GRPC_DEADLINE_EXCEEDED, 0, a->why);
+    case LEAT_NET_TOO_LARGE:
+        return leat_rejected(LEAT_GRPC_INTERNAL, a->why);
+    case LEAT_NET_CANCELLED:
+        return leat_retry(LEAT_GRPC_CANCELLED, 0, "cancelled");
+    default:
+        return leat_retry(LEAT_GRPC_UNAVAILABLE, 0, a->why);
+    }
+}
+
+struct leat_status leat_otlp_judge_response(enum leat_signal signal, struct leat_bytes body,
+                                            bool json)
+{
+    static _Thread_local struct leat_otlp_partial
+        partial; /* outlives the call: `why` points here */
+    struct leat_status st = leat_delivered();
+
+    if (leat_otlp_response_read(signal, body, json, &partial) < 0)
+        return leat_rejected(LEAT_GRPC_INTERNAL,
+                             "the destination said yes in an answer that cannot be read");
+    st.rejected = partial.rejected > UINT32_MAX ? UINT32_MAX : (uint32_t)partial.rejected;
+    if (st.rejected > 0)
+        st.why = partial.message;
+    return st;
+}
+
+static void attempt_done(struct leat_exchange *x, const struct leat_answer *a)
+{
+    struct attempt *at = LEAT_OWNER(x, struct attempt, exchange);
+    struct leat_otlp_exporter *e = at->exporter;
+    struct leat_batch *batch = at->batch;
+    struct leat_status st =
+        a->net == LEAT_NET_OK ? e->judge(e, batch->signal, a) : leat_otlp_judge_net(a);
+
+    leat_buf_unref(at->body);
+    leat_free(at);
+    leat_batch_done(batch, st);
+}
+
+/* What goes out is what at->body holds. */
+static void send_body(struct attempt *at)
+{
+    at->pieces[0] = leat_bytes(at->body->data, at->body->len);
+    at->exchange.npieces = 1;
+}
+
+/* Compresses what `pieces` name into at->body. */
+static int compress(struct leat_otlp_exporter *e, struct attempt *at)
+{
+    struct leat_buf *out;
+    struct leat_err err;
+
+    if (leat_deflate(e->env->codecs, e->codec, e->level, at->exchange.pieces, at->exchange.npieces,
+                     e->env->scratch, &out, &err) != LEAT_CODEC_OK)
+        return -1;
+    leat_buf_unref(at->body);
+    at->body = out;
+    send_body(at);
+    at->exchange.content_encoding = leat_codec_name(e->codec);
+    return 0;
+}
+
+static struct attempt *attempt_new(struct leat_otlp_exporter *e, struct leat_batch *batch)
+{
+    struct attempt *at = leat_try(sizeof *at + batch->nparts * sizeof at->pieces[0]);
+
+    if (at == NULL)
+        return NULL;
+    memset(at, 0, sizeof *at);
+    at->exporter = e;
+    at->batch = batch;
+    leat_batch_pieces(batch, at->pieces);
+    at->exchange.pieces = at->pieces;
+    at->exchange.npieces = batch->nparts;
+    at->exchange.timeout = e->timeout;
+    at->exchange.done = attempt_done;
+    if (e->prepare(e, &at->exchange, batch, &at->body) < 0)
+        goto fail;
+    if (at->body != NULL)
+        send_body(at);
+    if (e->codec != LEAT_CODEC_NONE && compress(e, at) < 0)
+        goto fail;
+    return at;
+
+fail:
+    leat_buf_unref(at->body);
+    leat_free(at);
+    return NULL;
+}
+
+void leat_otlp_take(void *exporter, struct leat_batch *batch)
+{
+    struct leat_otlp_exporter *e = exporter;
+    struct attempt *at = attempt_new(e, batch);
+
+    if (at == NULL)
+        leat_batch_done(
+            batch, leat_retry(LEAT_GRPC_UNAVAILABLE, MEMORY_RETRY_MS, "no memory to send with"));
+    else
+        leat_client_send(e->clients[batch->signal], &at->exchange);
+}
+
+void leat_otlp_close(void *exporter)
+{
+    struct leat_otlp_exporter *e = exporter;
+
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        struct leat_client *c = e->clients[s];
+        for (unsigned k = s; k < LEAT_SIGNALS; k++) {
+            if (e->clients[k] == c)
+                e->clients[k] = NULL;
+        }
+        leat_client_free(c);
+    }
+}

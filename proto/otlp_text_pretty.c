@@ -1,0 +1,305 @@
+/* Telemetry for a terminal: one line per record, spans and logs of one trace in one colour. */
+#include <string.h>
+#include <time.h>
+
+#include "proto/otlp_show.h"
+#include "proto/otlp_text.h"
+
+#define VALUE_MAX   4096 /* bytes of one value or attribute list that are shown */
+#define SERVICE_MAX 64   /* and of a service's name */
+#define ID_BYTES    4    /* of a trace id */
+
+struct line {
+    struct leat_text *out;
+    bool colour;
+    struct leat_text scratch; /* a value before its control characters are escaped */
+    struct leat_bytes service;
+};
+
+/* --- colour */
+
+static void begin(struct line *l, const char *code)
+{
+    if (l->colour)
+        leat_text_printf(l->out, "\x1b[%sm", code);
+}
+
+static void end(struct line *l)
+{
+    if (l->colour)
+        leat_text_str(l->out, "\x1b[0m");
+}
+
+/* One of the 256-colour palette's readable ones, always the same for the same id (FNV-1a). */
+static void begin_trace(struct line *l, struct leat_bytes id)
+{
+    static const uint8_t palette[] = {39,  43,  75,  78,  80,  111, 114, 117, 141, 148, 150, 168,
+                                      173, 176, 179, 180, 203, 208, 209, 212, 214, 215, 219, 221};
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < id.len; i++)
+        hash = (hash ^ id.data[i]) * 16777619u;
+    if (l->colour)
+        leat_text_printf(l->out, "\x1b[38;5;%um", (unsigned)palette[hash % sizeof palette]);
+}
+
+/* --- text that a peer chose */
+
+/* The length of the character at `at` when it may be shown, or 0. */
+static size_t printable(const uint8_t *at, const uint8_t *stop)
+{
+    size_t len = *at < 0x80 ? 1 : *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
+
+    if (*at < 0x20 || *at == 0x7f || len > (size_t)(stop - at) ||
+        !leat_bytes_utf8(leat_bytes(at, len)))
+        return 0;
+    /* C1 control characters, and what turns the direction of text around */
+    if (len == 2 && at[0] == 0xc2 && at[1] < 0xa0)
+        return 0;
+    if (len == 3 && at[0] == 0xe2 &&
+        ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+         (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9)))
+        return 0;
+    return len;
+}
+
+static void add_escaped(struct leat_text *t, struct leat_bytes b, size_t max)
+{
+    const uint8_t *at = b.data, *stop;
+
+    if (b.len == 0)
+        return;
+    stop = at + (b.len > max ? max : b.len);
+    while (b.len > max && stop > at && (*stop & 0xc0) == 0x80)
+        stop--; /* not in the middle of a character */
+    while (at < stop && leat_text_ok(t)) {
+        size_t len = printable(at, stop);
+        if (len != 0) {
+            leat_text_add(t, at, len);
+            at += len;
+            continue;
+        }
+        if (*at == '\n')
+            leat_text_str(t, "\\n");
+        else if (*at == '\t')
+            leat_text_str(t, "\\t");
+        else if (*at == '\r')
+            leat_text_str(t, "\\r");
+        else
+            leat_text_printf(t, "\\x%02x", (unsigned)*at);
+        at++;
+    }
+    if (b.len > max)
+        leat_text_str(t, "…");
+}
+
+static void add_value(struct line *l, struct leat_bytes value)
+{
+    struct leat_wire_field f;
+
+    /* plain strings need no copy, and may be larger than what is shown */
+    if (strcmp(leat_show_type(value), "Str") == 0 && leat_show_field(value, 1, &f)) {
+        add_escaped(l->out, f.bytes, VALUE_MAX);
+        return;
+    }
+    leat_text_clear(&l->scratch);
+    leat_show_value(&l->scratch, value);
+    if (leat_text_ok(&l->scratch))
+        add_escaped(l->out, leat_text_bytes(&l->scratch), VALUE_MAX);
+    else
+        leat_text_str(l->out, "…");
+}
+
+static void add_attributes(struct line *l, struct leat_bytes m, uint32_t field)
+{
+    struct leat_wire w = leat_wire_of(m);
+    struct leat_bytes pair;
+    size_t start = l->out->len;
+
+    begin(l, "2");
+    while (leat_text_ok(l->out) && leat_show_next(&w, field, &pair)) {
+        leat_text_char(l->out, ' ');
+        if (l->out->len - start > VALUE_MAX) {
+            leat_text_str(l->out, "…");
+            break;
+        }
+        add_escaped(l->out, leat_show_bytes(pair, 1), VALUE_MAX);
+        leat_text_char(l->out, '=');
+        add_value(l, leat_show_bytes(pair, 2));
+    }
+    end(l);
+}
+
+/* --- the parts of a line */
+
+/* "15:04:05.123 service " */
+static void add_head(struct line *l, uint64_t nanos)
+{
+    time_t when = (time_t)(nanos / 1000000000);
+    char part[16];
+    struct tm tm;
+
+    begin(l, "2");
+    if (nanos == 0 || gmtime_r(&when, &tm) == NULL) {
+        leat_text_str(l->out, "--:--:--.---");
+    } else {
+        strftime(part, sizeof part, "%H:%M:%S", &tm);
+        leat_text_printf(l->out, "%s.%03u", part, (unsigned)(nanos / 1000000 % 1000));
+    }
+    end(l);
+    leat_text_char(l->out, ' ');
+    begin(l, "1");
+    if (l->service.len != 0)
+        add_escaped(l->out, l->service, SERVICE_MAX);
+    else
+        leat_text_char(l->out, '-');
+    end(l);
+    leat_text_char(l->out, ' ');
+}
+
+static void add_trace(struct line *l, struct leat_bytes id)
+{
+    size_t before;
+
+    if (id.len < ID_BYTES)
+        return;
+    leat_text_char(l->out, ' ');
+    begin_trace(l, id);
+    before = l->out->len;
+    leat_show_hex(l->out, leat_bytes(id.data, ID_BYTES));
+    if (l->out->len == before)
+        leat_text_str(l->out, "00000000");
+    end(l);
+}
+
+static void add_duration(struct line *l, uint64_t start, uint64_t stop)
+{
+    uint64_t ns = stop > start ? stop - start : 0;
+
+    if (ns < 1000)
+        leat_text_printf(l->out, " %uns", (unsigned)ns);
+    else if (ns < 1000000)
+        leat_text_printf(l->out, " %.4gus", (double)ns / 1e3);
+    else if (ns < 1000000000)
+        leat_text_printf(l->out, " %.4gms", (double)ns / 1e6);
+    else
+        leat_text_printf(l->out, " %.2fs", (double)ns / 1e9);
+}
+
+/* --- records */
+
+static void pretty_span(struct line *l, struct leat_bytes span)
+{
+    struct leat_bytes status = leat_show_bytes(span, 15), id = leat_show_bytes(span, 1);
+
+    add_head(l, leat_show_number(span, 7));
+    begin_trace(l, id);
+    add_escaped(l->out, leat_show_bytes(span, 5), VALUE_MAX);
+    end(l);
+    add_duration(l, leat_show_number(span, 7), leat_show_number(span, 8));
+    if (leat_show_number(status, 3) == 2) {
+        begin(l, "31");
+        leat_text_str(l->out, " ERROR");
+        if (leat_show_bytes(status, 2).len != 0) {
+            leat_text_char(l->out, ' ');
+            add_escaped(l->out, leat_show_bytes(status, 2), VALUE_MAX);
+        }
+        end(l);
+    }
+    add_trace(l, id);
+    add_attributes(l, span, 9);
+    leat_text_char(l->out, '\n');
+}
+
+static const char *severity_colour(uint64_t number)
+{
+    if (number >= 17)
+        return "31"; /* ERROR, FATAL */
+    if (number >= 13)
+        return "33"; /* WARN */
+    return number >= 9 ? "32" : "2";
+}
+
+static void pretty_log(struct line *l, struct leat_bytes log)
+{
+    uint64_t time = leat_show_number(log, 1), number = leat_show_number(log, 2);
+    struct leat_bytes text = leat_show_bytes(log, 3);
+
+    add_head(l, time != 0 ? time : leat_show_number(log, 11));
+    if (text.len == 0 && number != 0)
+        text = leat_bytes_str(leat_show_severity(number));
+    if (text.len != 0) {
+        begin(l, severity_colour(number));
+        add_escaped(l->out, text, SERVICE_MAX);
+        end(l);
+        leat_text_char(l->out, ' ');
+    }
+    add_value(l, leat_show_bytes(log, 5));
+    add_trace(l, leat_show_bytes(log, 9));
+    add_attributes(l, log, 6);
+    leat_text_char(l->out, '\n');
+}
+
+static void pretty_metric(struct line *l, struct leat_bytes metric)
+{
+    struct leat_bytes data, point, unit = leat_show_bytes(metric, 3);
+    uint32_t kind = leat_show_metric(metric, &data);
+    struct leat_wire w = leat_wire_of(data);
+
+    while (kind != 0 && leat_text_ok(l->out) && leat_show_next(&w, 1, &point)) {
+        add_head(l, leat_show_number(point, 3));
+        begin(l, "36");
+        add_escaped(l->out, leat_show_bytes(metric, 1), VALUE_MAX);
+        end(l);
+        leat_text_char(l->out, ' ');
+        leat_show_point_line(l->out, kind, point, false);
+        if (unit.len != 0 && !leat_bytes_is(unit, "1")) {
+            leat_text_char(l->out, ' ');
+            add_escaped(l->out, unit, SERVICE_MAX);
+        }
+        add_attributes(l, point, leat_show_point_fields(kind).attributes);
+        leat_text_char(l->out, '\n');
+    }
+}
+
+static struct leat_bytes service_of(struct leat_bytes resource)
+{
+    struct leat_wire w = leat_wire_of(resource);
+    struct leat_bytes pair;
+
+    while (leat_show_next(&w, 1, &pair)) {
+        if (leat_bytes_is(leat_show_bytes(pair, 1), "service.name"))
+            return leat_show_bytes(leat_show_bytes(pair, 2), 1);
+    }
+    return leat_bytes(NULL, 0);
+}
+
+static void pretty_group(struct line *l, enum leat_signal signal, struct leat_bytes group)
+{
+    static void (*const record[LEAT_SIGNALS])(struct line *, struct leat_bytes) = {
+        pretty_span, pretty_metric, pretty_log};
+    struct leat_wire scopes = leat_wire_of(group), records;
+    struct leat_bytes scope, one;
+
+    l->service = service_of(leat_show_bytes(group, 1));
+    while (leat_text_ok(l->out) && leat_show_next(&scopes, 2, &scope)) {
+        records = leat_wire_of(scope);
+        while (leat_text_ok(l->out) && leat_show_next(&records, 2, &one))
+            record[signal](l, one);
+    }
+}
+
+void leat_otlp_text_pretty(enum leat_signal signal, const struct leat_bytes *parts, size_t n,
+                           bool colour, struct leat_text *out)
+{
+    struct line l = {.out = out, .colour = colour};
+
+    leat_text_init(&l.scratch, 4 * VALUE_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct leat_wire w = leat_wire_of(parts[i]);
+        struct leat_bytes group;
+        while (leat_text_ok(out) && leat_show_next(&w, 1, &group))
+            pretty_group(&l, signal, group);
+    }
+    leat_text_done(&l.scratch);
+}

@@ -1,0 +1,262 @@
+/* One OTLP request: from a call to a batch, and from its outcome to the answer.
+ *
+ * Source of the answers: OTLP specification (failures, retryable codes, partial success) and the
+ * collector's tables (receiver/otlpreceiver/internal/errors, internal/statusutil). */
+#include "proto/otlp_json.h"
+#include "proto/otlp_reply.h"
+#include "receivers/otlp.h"
+
+#define RETRY_MS    1000
+#define REPLY_BYTES ((size_t)4 * 1024)
+
+/* Lives inside the call. */
+struct otlp_call {
+    struct leat_ack ack;
+    struct leat_otlp_receiver *receiver;
+    enum leat_signal signal;
+    uint32_t items;
+    bool grpc, json;
+};
+
+size_t leat_otlp_call_size(void)
+{
+    return sizeof(struct otlp_call);
+}
+
+static bool is_json(const struct leat_call_info *info)
+{
+    return leat_bytes_is_nocase(info->content_type, "application/json");
+}
+
+/* --- answers */
+
+static const char *content_type(bool json)
+{
+    return json ? "application/json" : "application/x-protobuf";
+}
+
+static void reply_ok(struct leat_call *call, enum leat_signal signal, bool json,
+                     const struct leat_otlp_partial *partial)
+{
+    struct leat_reply reply = {.status = 200, .content_type = content_type(json)};
+    struct leat_text body;
+
+    leat_text_init(&body, REPLY_BYTES);
+    if (json || partial != NULL)
+        leat_otlp_response(signal, partial, json, &body);
+    reply.body = leat_text_bytes(&body);
+    leat_call_reply(call, &reply);
+    leat_text_done(&body);
+}
+
+/* The same Status in the terms of the protocol: gRPC trailers, or an HTTP status with the Status as
+ * body. */
+static void reply_error(struct leat_call *call, bool json, uint32_t http,
+                        const struct leat_rpc_status *st)
+{
+    struct leat_reply reply = {
+        .status = http,
+        .content_type = content_type(json),
+        .grpc_status = st->code,
+        .grpc_message = st->message,
+    };
+    struct leat_text body;
+
+    leat_text_init(&body, REPLY_BYTES);
+    leat_rpc_status_write(st, json, &body);
+    if (leat_call_info(call)->grpc) {
+        if (st->has_delay)
+            reply.grpc_details = leat_text_bytes(&body);
+    } else {
+        reply.body = leat_text_bytes(&body);
+        if (st->has_delay)
+            reply.retry_after_s = (st->delay_ms + 999) / 1000;
+    }
+    leat_call_reply(call, &reply);
+    leat_text_done(&body);
+}
+
+static void set_message(struct leat_rpc_status *st, const char *text)
+{
+    snprintf(st->message, sizeof st->message, "%s", text);
+}
+
+static bool is_retryable(uint32_t code)
+{
+    return code == LEAT_GRPC_CANCELLED || code == LEAT_GRPC_DEADLINE_EXCEEDED ||
+           code == LEAT_GRPC_ABORTED || code == LEAT_GRPC_OUT_OF_RANGE ||
+           code == LEAT_GRPC_UNAVAILABLE || code == LEAT_GRPC_DATA_LOSS ||
+           code == LEAT_GRPC_RESOURCE_EXHAUSTED;
+}
+
+/* A client must be able to tell "again later" from "never": the code says so, whatever the
+ * destination said. */
+static struct leat_rpc_status status_of(const struct leat_status *outcome)
+{
+    struct leat_rpc_status st = {.code = outcome->code};
+
+    if (outcome->outcome == LEAT_RETRY) {
+        if (!is_retryable(st.code))
+            st.code = LEAT_GRPC_UNAVAILABLE;
+        st.has_delay = true;
+        st.delay_ms = outcome->retry_after_ms ? outcome->retry_after_ms : RETRY_MS;
+    } else if (st.code == LEAT_GRPC_OK || is_retryable(st.code)) {
+        st.code = LEAT_GRPC_INTERNAL;
+    }
+    set_message(&st, outcome->why ? outcome->why : "the pipeline did not take the data");
+    return st;
+}
+
+static struct leat_receiver_obs *obs_of(struct otlp_call *state)
+{
+    return &state->receiver->obs[state->grpc ? LEAT_OTLP_GRPC : LEAT_OTLP_HTTP];
+}
+
+static void outcome_told(struct leat_ack *ack)
+{
+    struct otlp_call *state = LEAT_OWNER(ack, struct otlp_call, ack);
+    struct leat_call *call = leat_call_of_state(state);
+    struct leat_rpc_status st;
+
+    if (ack->worst.outcome == LEAT_DELIVERED) {
+        struct leat_otlp_partial partial = {.rejected = ack->worst.rejected};
+        leat_count(obs_of(state)->accepted[state->signal], state->items);
+        if (ack->worst.why != NULL)
+            snprintf(partial.message, sizeof partial.message, "%s", ack->worst.why);
+        reply_ok(call, state->signal, state->json, partial.rejected ? &partial : NULL);
+        return;
+    }
+    leat_count(obs_of(state)->refused[state->signal], state->items);
+    st = status_of(&ack->worst);
+    reply_error(call, state->json, leat_grpc_to_http(st.code), &st);
+}
+
+/* --- requests */
+
+static void reply_bad(struct leat_call *call, bool json, const char *why)
+{
+    struct leat_rpc_status st = {.code = LEAT_GRPC_INVALID_ARGUMENT};
+
+    set_message(&st, why);
+    reply_error(call, json, 400, &st);
+}
+
+static void reply_overload(struct leat_call *call, bool json)
+{
+    struct leat_rpc_status st = {
+        .code = LEAT_GRPC_UNAVAILABLE, .has_delay = true, .delay_ms = RETRY_MS};
+
+    set_message(&st, "no memory left for telemetry (leat.memory)");
+    reply_error(call, json, 503, &st);
+}
+
+/* The body as checked protobuf in *body, its items in *ret. false: it was answered. */
+static bool decode(struct leat_call *call, struct otlp_call *state, struct leat_buf **body,
+                   struct leat_otlp_count *ret)
+{
+    struct leat_bytes bytes = leat_bytes((*body)->data, (*body)->len);
+    struct leat_buf *converted;
+    struct leat_err err;
+    const char *why;
+
+    if (!state->json) {
+        if (leat_otlp_check(state->signal, bytes, ret, &why) == LEAT_OTLP_OK)
+            return true;
+        reply_bad(call, false, why);
+        return false;
+    }
+    switch (leat_otlp_from_json(state->signal, bytes, state->receiver->env->budget, &converted, ret,
+                                &err)) {
+    case LEAT_JSON_OK:
+        leat_buf_unref(*body);
+        *body = converted;
+        return true;
+    case LEAT_JSON_BAD:
+        reply_bad(call, true, err.text);
+        return false;
+    default:
+        reply_overload(call, true);
+        return false;
+    }
+}
+
+static bool keep_header(void *origin, struct leat_bytes name, struct leat_bytes value)
+{
+    return leat_origin_add(origin, name, value) == 0;
+}
+
+/* 0, or -1: no memory. */
+static int keep_origin(struct leat_call *call, struct leat_batch *batch)
+{
+    batch->origin = leat_origin_new(leat_call_info(call)->peer);
+    if (batch->origin == NULL)
+        return -1;
+    leat_call_headers(call, keep_header, batch->origin);
+    return 0;
+}
+
+static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat_buf *body)
+{
+    struct leat_otlp_receiver *r = state->receiver;
+    enum leat_otlp_transport t = state->grpc ? LEAT_OTLP_GRPC : LEAT_OTLP_HTTP;
+    struct leat_batch *batch = leat_batch_new(
+        state->signal, body, leat_bytes(body->data, body->len), state->items, &state->ack);
+
+    if (batch == NULL) {
+        leat_buf_unref(body);
+        reply_overload(call, state->json);
+        return;
+    }
+    leat_ack_init(&state->ack, outcome_told);
+    if (r->include_metadata[t] && keep_origin(call, batch) < 0) {
+        leat_batch_done(batch, leat_retry(LEAT_GRPC_UNAVAILABLE, RETRY_MS, "out of memory"));
+        return;
+    }
+    leat_send(&r->env->next[state->signal], batch);
+}
+
+void leat_otlp_call_take(void *self, struct leat_call *call)
+{
+    struct otlp_call *state = leat_call_state(call);
+    const struct leat_call_info *info = leat_call_info(call);
+    struct leat_otlp_count count = {0};
+    struct leat_buf *body;
+
+    state->receiver = self;
+    state->signal = (enum leat_signal)info->route->tag;
+    state->grpc = info->grpc;
+    state->json = !info->grpc && is_json(info);
+    if (!info->grpc && !state->json &&
+        !leat_bytes_is_nocase(info->content_type, "application/x-protobuf")) {
+        struct leat_rpc_status st = {.code = LEAT_GRPC_INVALID_ARGUMENT};
+        set_message(&st, "content-type must be application/x-protobuf or application/json");
+        reply_error(call, false, 415, &st);
+        return;
+    }
+    body = leat_call_take_body(call);
+    if (body != NULL && !decode(call, state, &body, &count)) {
+        leat_buf_unref(body);
+        return;
+    }
+    state->items = count.items;
+    if (body == NULL || count.items == 0) {
+        leat_buf_unref(body);
+        reply_ok(call, state->signal, state->json, NULL);
+        return;
+    }
+    pass_on(call, state, body);
+}
+
+void leat_otlp_call_refuse(void *self, struct leat_call *call, const struct leat_refusal *why)
+{
+    struct leat_rpc_status st = {
+        .code = why->grpc_status,
+        .has_delay = why->retry_after_ms != 0,
+        .delay_ms = why->retry_after_ms,
+    };
+    bool json = !leat_call_info(call)->grpc && is_json(leat_call_info(call));
+
+    (void)self;
+    set_message(&st, why->text);
+    reply_error(call, json, why->http_status, &st);
+}
