@@ -3,9 +3,11 @@
  * Source of keys: collector contrib extension/basicauthextension (config.go, README.md). */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "flow/component.h"
 #include "io/auth.h"
 #include "io/file.h"

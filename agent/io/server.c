@@ -3,10 +3,14 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "io/auth.h"
+#include "io/codec.h"
 #include "io/server_internal.h"
 
 /* How often overdue connections and calls are looked for; more often when a setting is shorter. */

@@ -4,6 +4,7 @@
  * other parsers might read differently never gets further: bare LF or CR, folded lines, NUL. A body
  * of known length is read by the connection straight into its final buffer. */
 #include "io/server_h1.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
