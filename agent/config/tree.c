@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "config/excerpt.h"
 #include "config/keys.h"
+#include "config/scalar.h"
 #include "config/syntax.h"
 
 #define MAX_ANCHORS 10000
@@ -215,12 +216,6 @@ static struct leat_node *alias(struct reader *r, struct fy_token *token)
 
 /* --- scalars */
 
-static bool is_null_word(const char *text)
-{
-    return strcmp(text, "") == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 ||
-           strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0;
-}
-
 /* !!str makes a string of anything; the other core types say what is seen anyway. */
 static bool known_tag(struct reader *r, struct fy_token *token, bool *ret_string)
 {
@@ -252,12 +247,40 @@ static bool known_tag(struct reader *r, struct fy_token *token, bool *ret_string
     return false;
 }
 
+/* The text of a scalar, in the arena. NULL: reported. */
+static const char *scalar_text(struct reader *r, struct fy_token *value)
+{
+    const struct fy_mark *start = fy_token_start_mark(value), *end = fy_token_end_mark(value);
+    const char *text;
+    size_t len = 0;
+    char *out;
+
+    if (fy_token_scalar_style(value) == FYSS_SINGLE_QUOTED && start != NULL && end != NULL &&
+        start->input_pos <= end->input_pos && end->input_pos <= r->len) {
+        out = leat_arena_take(r->arena, end->input_pos - start->input_pos + 1);
+        if (out == NULL)
+            no_memory(r);
+        else
+            out[leat_scalar_single(r->text + start->input_pos, r->text + end->input_pos, out)] =
+                '\0';
+        return out;
+    }
+    text = fy_token_get_text(value, &len);
+    if (text == NULL) {
+        no_memory(r);
+        return NULL;
+    }
+    if (memchr(text, '\0', len) != NULL) {
+        stop(r, token_place(r, value), NULL, "a text must not hold the character NUL");
+        return NULL;
+    }
+    return copy_text(r, text, len);
+}
+
 static struct leat_node *scalar(struct reader *r, struct fy_token *value, struct fy_token *tag)
 {
     bool string, plain = value == NULL || fy_token_scalar_style(value) == FYSS_PLAIN;
     struct leat_place at = token_place(r, value);
-    size_t len = 0;
-    const char *text = value == NULL ? "" : fy_token_get_text(value, &len);
     struct leat_node *n;
 
     if (!known_tag(r, tag, &string))
@@ -265,13 +288,11 @@ static struct leat_node *scalar(struct reader *r, struct fy_token *value, struct
     n = new_node(r, LEAT_NODE_SCALAR, at);
     if (n == NULL)
         return NULL;
-    if (text != NULL && memchr(text, '\0', len) != NULL) {
-        stop(r, at, NULL, "a text must not hold the character NUL");
+    n->text = value == NULL ? "" : scalar_text(r, value);
+    if (n->text == NULL)
         return NULL;
-    }
-    n->text = copy_text(r, text == NULL ? "" : text, text == NULL ? 0 : len);
     n->quoted = !plain || string;
-    if (n->text != NULL && !n->quoted && is_null_word(n->text)) {
+    if (!n->quoted && leat_scalar_is_null(n->text)) {
         n->kind = LEAT_NODE_NULL;
         n->text = "";
     }
