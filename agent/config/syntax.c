@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "config/excerpt.h"
 
 /* The library (0.7.12) takes stack for the lines of a block text, and for empty ones in a row the
  * square of their number in time. */
@@ -180,4 +181,19 @@ const char *leat_syntax_sentence(const char *message, const char *line, size_t l
         }
     }
     return "this is not well-formed YAML";
+}
+
+size_t leat_syntax_position(const char *text, size_t len, int line, int column)
+{
+    size_t line_len, at = 0;
+    const char *s = leat_excerpt_line(text, len, line > 0 ? (size_t)line : 1, &line_len);
+
+    if (s == NULL)
+        return len;
+    for (int i = 1; i < column && at < line_len; i++) {
+        at++;
+        while (at < line_len && ((unsigned char)s[at] & 0xc0) == 0x80)
+            at++;
+    }
+    return (size_t)(s - text) + at;
 }

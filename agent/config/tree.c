@@ -510,22 +510,6 @@ static bool start_library(struct reader *r)
     return r->parser != NULL && fy_parser_set_string(r->parser, r->text, r->len) == 0;
 }
 
-/* The byte position of a line and column as the library counts them (from 1, characters). */
-static size_t position(const struct reader *r, int line, int column)
-{
-    size_t len, at = 0;
-    const char *s = leat_excerpt_line(r->text, r->len, line > 0 ? (size_t)line : 1, &len);
-
-    if (s == NULL)
-        return r->len;
-    for (int i = 1; i < column && at < len; i++) {
-        at++;
-        while (at < len && ((unsigned char)s[at] & 0xc0) == 0x80)
-            at++;
-    }
-    return (size_t)(s - r->text) + at;
-}
-
 static void syntax_error(struct reader *r)
 {
     void *iterator = NULL;
@@ -539,7 +523,7 @@ static void syntax_error(struct reader *r)
     }
     line = leat_excerpt_line(r->text, r->len, e->line > 0 ? (size_t)e->line : 1, &len);
     sentence = leat_syntax_sentence(e->msg == NULL ? "" : e->msg, line, len, &hint);
-    pos = position(r, e->line, e->column);
+    pos = leat_syntax_position(r->text, r->len, e->line, e->column);
     if (pos > 0 && strstr(sentence, "closing quote") != NULL && strchr("\"'", r->text[pos - 1]))
         pos--;
     stop(r, place_at(r, pos, 1), hint, sentence);
