@@ -79,13 +79,32 @@ static size_t add_wide(struct leat_text *t, const uint8_t *at, const uint8_t *en
     return 1;
 }
 
+/* Nothing to escape, and there is room. */
+static void add_plain(struct leat_text *t, struct leat_bytes s)
+{
+    char *to = t->data + t->len;
+
+    to[0] = '"';
+    if (s.len != 0)
+        memcpy(to + 1, s.data, s.len);
+    to[s.len + 1] = '"';
+    to[s.len + 2] = '\0';
+    t->len += s.len + 2;
+}
+
 void leat_json_add_string(struct leat_text *t, struct leat_bytes s)
 {
     const uint8_t *at = s.data, *end = s.len != 0 ? at + s.len : at;
 
+    const uint8_t *stop = plain_run(at, end);
+
+    if (stop == end && s.len < t->max && leat_text_reserve(t, s.len + 2)) {
+        add_plain(t, s);
+        return;
+    }
     leat_text_char(t, '"');
     while (at < end && leat_text_ok(t)) {
-        const uint8_t *stop = plain_run(at, end);
+        stop = plain_run(at, end);
         leat_text_add(t, at, (size_t)(stop - at));
         at = stop;
         if (at == end)
@@ -136,6 +155,28 @@ void leat_json_add_u64(struct leat_text *t, uint64_t v)
     char buf[20], *at = digits_of(v, buf + sizeof buf);
 
     leat_text_add(t, at, (size_t)(buf + sizeof buf - at));
+}
+
+void leat_json_add_quoted_u64(struct leat_text *t, uint64_t v)
+{
+    char buf[22], *end = buf + sizeof buf, *at;
+
+    *--end = '"';
+    at = digits_of(v, end);
+    *--at = '"';
+    leat_text_add(t, at, (size_t)(end + 1 - at));
+}
+
+void leat_json_add_quoted_i64(struct leat_text *t, int64_t v)
+{
+    char buf[23], *end = buf + sizeof buf, *at;
+
+    *--end = '"';
+    at = digits_of(v < 0 ? -(uint64_t)v : (uint64_t)v, end);
+    if (v < 0)
+        *--at = '-';
+    *--at = '"';
+    leat_text_add(t, at, (size_t)(end + 1 - at));
 }
 
 void leat_json_add_i64(struct leat_text *t, int64_t v)

@@ -15,6 +15,8 @@ void leat_json_add_string(struct leat_text *t, struct leat_bytes s);
 void leat_json_add_double(struct leat_text *t, double v);
 void leat_json_add_u64(struct leat_text *t, uint64_t v); /* plain digits */
 void leat_json_add_i64(struct leat_text *t, int64_t v);
+void leat_json_add_quoted_u64(struct leat_text *t, uint64_t v); /* digits in quotes */
+void leat_json_add_quoted_i64(struct leat_text *t, int64_t v);
 /* Bytes as hex or base64, without quotes. */
 void leat_json_add_hex(struct leat_text *t, struct leat_bytes b);
 void leat_json_add_base64(struct leat_text *t, struct leat_bytes b);

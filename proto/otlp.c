@@ -448,10 +448,13 @@ const struct leat_otlp_message *const leat_otlp_answer[LEAT_SIGNALS] = {
 
 uint32_t leat_otlp_field_named(const struct leat_otlp_message *m, struct leat_bytes name)
 {
-    for (uint32_t i = 1; i <= m->top; i++) {
+    for (uint32_t i = 1; name.len != 0 && i <= m->top; i++) {
         const struct leat_otlp_field *f = &m->fields[i];
 
-        if (f->name != NULL && (leat_bytes_is(name, f->json) || leat_bytes_is(name, f->name)))
+        /* Both names begin alike; most fields end here. */
+        if (f->name == NULL || (uint8_t)f->name[0] != name.data[0])
+            continue;
+        if (leat_bytes_is(name, f->json) || leat_bytes_is(name, f->name))
             return i;
     }
     return 0;

@@ -53,7 +53,7 @@ struct leat_otlp_field {
     const char *name; /* "trace_id"; NULL: no such field */
     const char *json; /* "traceId" */
     const char *key;  /* "\"traceId\":", of key_len bytes */
-    uint8_t key_len;
+    uint32_t key_len;
     uint8_t kind;  /* enum leat_otlp_kind */
     bool repeated; /* scalars of this kind may come packed or not */
     bool oneof;    /* of this message's oneof fields the last one on the wire counts */

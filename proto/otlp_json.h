@@ -3,7 +3,14 @@
  * Source: opentelemetry-proto docs/specification.md, "JSON Protobuf Encoding": ids in hex, 64-bit
  * integers as decimal strings (numbers accepted), enums as integers (names accepted),
  * lowerCamelCase keys (snake_case accepted), unknown keys skipped, doubles also as "NaN",
- * "Infinity", "-Infinity", bytes in base64, null is the default. */
+ * "Infinity", "-Infinity", bytes in base64, null is the default.
+ *
+ * Where the specification is silent: 64- and 32-bit integers may be written 5.0 or 5e0 when they
+ * are integral; base64 may lack its padding; an id of zeros only is no id; of a key that is there
+ * twice the later one wins, lists are joined and sub-messages merged, as on the wire; a lone
+ * surrogate escape is U+FFFD; text that is not UTF-8 is an error. In JSON out, a sub-message is
+ * there when it is there in the bytes (also empty), and bytes of strings that are not UTF-8 are
+ * U+FFFD. */
 #ifndef LEAT_PROTO_OTLP_JSON_H
 #define LEAT_PROTO_OTLP_JSON_H
 

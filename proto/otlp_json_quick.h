@@ -104,7 +104,7 @@ static inline unsigned leat_quick_hex(const uint8_t *at)
 
 /* An id of `len` hex digits, at `at`, to `to`: 1, 0 when all of it is zero, or -1: not hex digits.
  */
-static int leat_quick_id(const uint8_t *at, size_t len, uint8_t *to)
+static inline int leat_quick_id(const uint8_t *at, size_t len, uint8_t *to)
 {
     unsigned any = 0;
 

@@ -9,6 +9,7 @@
 #include "proto/json_write.h"
 #include "proto/otlp.h"
 #include "proto/otlp_json.h"
+#include "proto/otlp_json_quick.h"
 #include "proto/wire.h"
 
 #define LEVELS_MAX (3 * LEAT_OTLP_DEPTH + 16) /* messages within one another in checked bytes */
@@ -24,18 +25,21 @@ static void write_message(struct writer *w, const struct leat_otlp_message *m,
 
 /* --- values */
 
-static void add_quoted_u64(struct leat_text *t, uint64_t v)
+/* leat_text_add() for a few bytes when there is room, which there mostly is. What comes last in a
+ * request goes through leat_text_add(), which puts the NUL behind it all. */
+static inline void put(struct leat_text *t, const char *data, size_t len)
 {
-    leat_text_char(t, '"');
-    leat_json_add_u64(t, v);
-    leat_text_char(t, '"');
+    if (t->failed || t->cap - t->len <= len || t->max - t->len < len) {
+        leat_text_add(t, data, len);
+        return;
+    }
+    memcpy(t->data + t->len, data, len);
+    t->len += len;
 }
 
-static void add_quoted_i64(struct leat_text *t, int64_t v)
+static inline void put_char(struct leat_text *t, char c)
 {
-    leat_text_char(t, '"');
-    leat_json_add_i64(t, v);
-    leat_text_char(t, '"');
+    put(t, &c, 1);
 }
 
 static void add_number(struct leat_text *t, enum leat_otlp_kind kind, uint64_t v)
@@ -59,11 +63,11 @@ static void add_number(struct leat_text *t, enum leat_otlp_kind kind, uint64_t v
         break;
     case LEAT_OTLP_UINT64:
     case LEAT_OTLP_FIXED64:
-        add_quoted_u64(t, v);
+        leat_json_add_quoted_u64(t, v);
         break;
     case LEAT_OTLP_INT64:
     case LEAT_OTLP_SFIXED64:
-        add_quoted_i64(t, (int64_t)v);
+        leat_json_add_quoted_i64(t, (int64_t)v);
         break;
     default:
         memcpy(&real, &v, sizeof real);
@@ -116,20 +120,20 @@ static bool next_packed(struct leat_wire *list, enum leat_wire_type type, struct
 static void add_elements(struct writer *w, const struct leat_otlp_field *f,
                          const struct leat_wire_field *v, bool *first)
 {
-    enum leat_wire_type type = leat_otlp_wire_type((enum leat_otlp_kind)f->kind);
+    enum leat_wire_type type = leat_quick_type(f);
     struct leat_wire list = leat_wire_of(v->bytes);
     struct leat_wire_field one;
 
     if (v->type != LEAT_BYTES || type == LEAT_BYTES) {
         if (!*first)
-            leat_text_char(w->out, ',');
+            put_char(w->out, ',');
         *first = false;
         add_value(w, f, v);
         return;
     }
     while (next_packed(&list, type, &one)) {
         if (!*first)
-            leat_text_char(w->out, ',');
+            put_char(w->out, ',');
         *first = false;
         add_number(w->out, (enum leat_otlp_kind)f->kind, one.number);
     }
@@ -145,8 +149,7 @@ static const struct leat_otlp_field *known(const struct leat_otlp_message *m,
 
     if (f == NULL)
         return NULL;
-    if (v->type != leat_otlp_wire_type((enum leat_otlp_kind)f->kind) &&
-        !(f->repeated && v->type == LEAT_BYTES))
+    if (v->type != leat_quick_type(f) && !(f->repeated && v->type == LEAT_BYTES))
         return NULL;
     return f;
 }
@@ -174,9 +177,9 @@ static bool is_default(const struct leat_otlp_field *f, const struct leat_wire_f
 
 static void add_key(struct writer *w, const struct leat_otlp_field *f, bool *first)
 {
-    leat_text_str(w->out, *first ? "\"" : ",\"");
-    leat_text_str(w->out, f->json);
-    leat_text_str(w->out, "\":");
+    if (!*first)
+        put_char(w->out, ',');
+    put(w->out, f->key, f->key_len);
     *first = false;
 }
 
@@ -213,7 +216,7 @@ static void write_tidy(struct writer *w, const struct leat_otlp_message *m, stru
         if (f == NULL)
             continue;
         if (list != 0 && list != v.field) {
-            leat_text_char(w->out, ']');
+            put_char(w->out, ']');
             list = 0;
         }
         if (!f->repeated) {
@@ -225,14 +228,14 @@ static void write_tidy(struct writer *w, const struct leat_otlp_message *m, stru
         }
         if (list == 0) {
             add_key(w, f, &first);
-            leat_text_char(w->out, '[');
+            put_char(w->out, '[');
             first_element = true;
             list = v.field;
         }
         add_elements(w, f, &v, &first_element);
     }
     if (list != 0)
-        leat_text_char(w->out, ']');
+        put_char(w->out, ']');
 }
 
 /* --- untidy messages */
@@ -307,11 +310,11 @@ static void write_list(struct writer *w, const struct leat_otlp_message *m, uint
     if (next_of(m, &in, number, &v) == NULL)
         return;
     add_key(w, &m->fields[number], first);
-    leat_text_char(w->out, '[');
+    put_char(w->out, '[');
     do
         add_elements(w, &m->fields[number], &v, &first_element);
     while (leat_text_ok(w->out) && next_of(m, &in, number, &v) != NULL);
-    leat_text_char(w->out, ']');
+    put_char(w->out, ']');
 }
 
 /* The oneof field that counts: the last one. 0: none. */
@@ -355,12 +358,12 @@ static void write_message(struct writer *w, const struct leat_otlp_message *m,
         return;
     }
     w->level++;
-    leat_text_char(w->out, '{');
+    put_char(w->out, '{');
     if (is_tidy(m, bytes))
         write_tidy(w, m, bytes);
     else
         write_untidy(w, m, bytes);
-    leat_text_char(w->out, '}');
+    put_char(w->out, '}');
     w->level--;
 }
 

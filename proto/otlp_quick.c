@@ -154,7 +154,8 @@ static const uint8_t *slow_attr(struct leat_otlp_checker *c, const uint8_t *p, c
     const uint8_t *end;
 
     p = quick_open(p, e, &end);
-    return p != NULL && leat_otlp_check_message(c, &leat_otlp_key_value, (struct leat_wire){p, end}, 0)
+    return p != NULL &&
+                   leat_otlp_check_message(c, &leat_otlp_key_value, (struct leat_wire){p, end}, 0)
                ? end
                : MISS(e);
 }
@@ -423,18 +424,14 @@ static quick_message *quick_for(const struct leat_otlp_message *m)
     return m == &leat_otlp_histogram_point ? quick_histogram_point : NULL;
 }
 
-void leat_otlp_quick(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
-                     struct leat_wire *w)
+/* Goes on over the items of type `m` in fields of this tag. */
+static void quick_items(struct leat_otlp_checker *c, const struct leat_otlp_message *m, uint8_t tag,
+                        struct leat_wire *w)
 {
-    uint8_t tag = w->at < c->safe ? *w->at : 0;
-    const struct leat_otlp_field *f = leat_otlp_field(m, tag >> 3);
+    quick_message *quick = quick_for(m);
     struct leat_wire next = *w;
-    quick_message *quick;
     uint64_t len;
 
-    if (f == NULL || f->items != LEAT_OTLP_ITEM || tag != B(tag >> 3))
-        return;
-    quick = quick_for(f->message);
     while (quick != NULL && w->at < c->safe && w->at < w->end && *w->at == tag) {
         next.at = w->at + 1;
         if (!leat_wire_varint(&next, &len) || len > (uint64_t)(w->end - next.at) ||
@@ -446,4 +443,30 @@ void leat_otlp_quick(struct leat_otlp_checker *c, const struct leat_otlp_message
         next.at += len;
         w->at = next.at;
     }
+}
+
+/* The same for attributes. */
+static void quick_pairs(const struct leat_otlp_checker *c, uint8_t tag, struct leat_wire *w)
+{
+    while (w->at < c->safe && w->at < w->end && *w->at == tag) {
+        const uint8_t *next = quick_short_attr(tag, w->at);
+
+        if (next == NULL || next > w->end)
+            return;
+        w->at = next;
+    }
+}
+
+void leat_otlp_quick(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
+                     struct leat_wire *w, unsigned depth)
+{
+    uint8_t tag = w->at < c->safe ? *w->at : 0;
+    const struct leat_otlp_field *f = leat_otlp_field(m, tag >> 3);
+
+    if (f == NULL || tag >= 0x80 || (tag & 7) != LEAT_BYTES)
+        return;
+    if (f->items == LEAT_OTLP_ITEM)
+        quick_items(c, f->message, tag, w);
+    else if (f->message == &leat_otlp_key_value && depth < LEAT_OTLP_DEPTH)
+        quick_pairs(c, tag, w);
 }

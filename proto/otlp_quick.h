@@ -1,9 +1,9 @@
 /* The inside of leat_otlp_check(): its two ways through a message.
  *
- * leat_otlp_check_message() follows the tables of otlp.h: it knows every message and says what is wrong.
- * leat_otlp_quick() knows by heart how SDKs write the messages that come by the thousand; it either
- * accepts a record or knows nothing, and then the former decides. So a byte is looked at three times
- * at most, and what is refused, and why, is for it alone to say. */
+ * leat_otlp_check_message() follows the tables of otlp.h: it knows every message and says what is
+ * wrong. leat_otlp_quick() knows by heart how SDKs write the messages that come by the thousand; it
+ * either accepts a record (or attribute) or knows nothing, and then the former decides. So a byte
+ * is looked at three times at most, and what is refused, and why, is for it alone to say. */
 #ifndef LEAT_PROTO_OTLP_QUICK_H
 #define LEAT_PROTO_OTLP_QUICK_H
 
@@ -26,11 +26,11 @@ struct leat_otlp_checker {
 
 /* Checks a message of type `m`. `depth`: how many AnyValues are around or at it. false: refused. */
 bool leat_otlp_check_message(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
-                    struct leat_wire w, unsigned depth);
+                             struct leat_wire w, unsigned depth);
 
-/* If the next field of `m` is one of its items (`w` is not at its end): goes on over them as long
- * as they are in order. */
+/* If the next field of `m` is one of its items or attributes (`w` is not at its end): goes on over
+ * these as long as they are in order. */
 void leat_otlp_quick(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
-                     struct leat_wire *w);
+                     struct leat_wire *w, unsigned depth);
 
 #endif

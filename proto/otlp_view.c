@@ -119,10 +119,10 @@ static bool walk_field(struct leat_otlp_checker *c, const struct leat_otlp_messa
  * takes three messages at most (value, list, pair), and there are eight around
  * the values at most. */
 bool leat_otlp_check_message(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
-                    struct leat_wire w, unsigned depth)
+                             struct leat_wire w, unsigned depth)
 {
     while (w.at != w.end) {
-        leat_otlp_quick(c, m, &w);
+        leat_otlp_quick(c, m, &w, depth);
         if (w.at != w.end && !walk_field(c, m, &w, depth))
             return false;
     }

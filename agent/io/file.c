@@ -61,12 +61,14 @@ static int read_all(int fd, const char *path, size_t max, struct leat_text *out,
             continue;
         if (n < 0)
             return leat_fail(err, "cannot read %s: %s", path, strerror(errno));
-        if (n == 0)
+        if (n == 0) {
+            if (out->data != NULL)
+                out->data[out->len] = '\0';
             return 0;
+        }
         if (room == 0)
             return leat_fail(err, "cannot read %s: it is larger than %zu bytes", path, max);
         out->len += (size_t)n;
-        out->data[out->len] = '\0';
     }
 }
 

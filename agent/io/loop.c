@@ -41,6 +41,7 @@ struct leat_loop {
     uint64_t seq;
     int files;
     size_t finishing; /* things on their way out that end by themselves */
+    bool ending;      /* leat_loop_free() has begun */
     uint8_t *read_buffer;
     void *tls_scratch;
 };
@@ -225,11 +226,11 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
-/* Decides how long the loop may wait: not at all while tasks are left, else up to the next timer.
- */
+/* Decides how long the loop may wait: not at all while tasks are left, or when the last thing that
+ * leat_loop_free() waits for has just ended; else up to the next timer. */
 static void arm(struct leat_loop *l)
 {
-    if (leat_list_empty(&l->tasks))
+    if (leat_list_empty(&l->tasks) && (!l->ending || l->finishing > 0))
         uv_idle_stop(&l->idle);
     else
         uv_idle_start(&l->idle, on_idle);
@@ -378,6 +379,7 @@ void leat_loop_free(struct leat_loop *l)
 
     if (l == NULL)
         return;
+    l->ending = true;
     for (;;) {
         c = (struct census){.loop = l};
         uv_walk(&l->uv, count_handle, &c);

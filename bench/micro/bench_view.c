@@ -1,13 +1,18 @@
 /* How long the check, the count and the cut of a request take, per record.
  *
  * Prints one line per payload: median and best of RUNS runs, in nanoseconds. Run it on a quiet
- * machine: bench_view [runs]. */
+ * machine: bench_view [runs]. Built like the program itself:
+ *   cc -std=c11 -D_GNU_SOURCE -O2 -Iagent -I. bench/micro/bench_view.c proto/otlp.c \
+ *     proto/otlp_view.c proto/otlp_quick.c proto/otlp_cut.c proto/wire.c agent/base/mem.c \
+ *     agent/base/text.c agent/base/buf.c agent/base/budget.c agent/base/check.c \
+ *     agent/base/clock.c agent/base/bytes.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "proto/otlp_cut.h"
 #include "proto/otlp_view.h"
@@ -222,7 +227,7 @@ static void once(enum what what, enum leat_signal signal, struct leat_bytes b, u
     } else if (what == COUNT) {
         count = leat_otlp_count(signal, b);
     } else {
-        LEAT_CHECK(leat_otlp_cut(signal, b, items / 2 - 7, NULL, &head, &tail) == 0);
+        LEAT_CHECK(leat_otlp_cut(signal, b, items / 2 - 1, NULL, &head, &tail) == 0);
         leat_buf_unref(head);
         leat_buf_unref(tail);
         return;
@@ -234,11 +239,10 @@ static void measure(const char *name, enum what what, enum leat_signal signal, s
                     int runs)
 {
     uint32_t items = leat_otlp_count(signal, b).items;
-    double *ns = calloc((size_t)runs, sizeof *ns);
+    double *ns = leat_new_array((size_t)runs, sizeof *ns);
 
-    LEAT_CHECK(ns != NULL);
     for (int i = 0; i < runs; i++) {
-        uint64_t start = leat_clock_mono();
+        int64_t start = leat_clock_mono();
         for (int k = 0; k < 10; k++)
             once(what, signal, b, items);
         ns[i] = (double)(leat_clock_mono() - start) / 10 / items;
@@ -250,7 +254,7 @@ static void measure(const char *name, enum what what, enum leat_signal signal, s
            : what == COUNT ? "count"
                            : "cut",
            items, b.len / items, ns[runs / 2], ns[0]);
-    free(ns);
+    leat_free(ns);
 }
 
 int main(int argc, char **argv)
@@ -262,6 +266,7 @@ int main(int argc, char **argv)
         unsigned n;
     } payloads[] = {
         {"logs", LEAT_LOGS, put_log, RECORDS},
+        {"few logs", LEAT_LOGS, put_log, 8},
         {"spans", LEAT_TRACES, put_span, RECORDS},
         {"numbers", LEAT_METRICS, put_numbers, RECORDS / 20},
         {"histograms", LEAT_METRICS, put_histograms, RECORDS / 20},

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "lib/otlp_random.h"
 #include "lib/otlp_write.h"
 #include "proto/otlp.h"
@@ -13,10 +14,18 @@
 
 #define PATH 16 /* messages within one another, without repetition */
 
+/* On memory that ends where the request ends, so that the sanitizer sees a read past it. */
 static enum leat_otlp_verdict check(enum leat_signal signal, struct leat_bytes b,
                                     struct leat_otlp_count *count, const char **why)
 {
-    return leat_otlp_check(signal, b, count, why);
+    uint8_t *copy = b.len == 0 ? NULL : leat_new(b.len);
+    enum leat_otlp_verdict v;
+
+    if (b.len != 0)
+        memcpy(copy, b.data, b.len);
+    v = leat_otlp_check(signal, leat_bytes(copy, b.len), count, why);
+    leat_free(copy);
+    return v;
 }
 
 /* The same, but without the quick way. */
@@ -372,14 +381,9 @@ static void a_prefix_passes_only_where_an_entry_ends(void **state)
             struct leat_otlp_count count;
             const char *why;
 
-            /* Copied to its own memory, so that a read past its end is found. */
-            struct leat_text part;
-            leat_text_init(&part, OTLP_RANDOM_MAX);
-            leat_text_add(&part, t.data, len);
-            assert_int_equal(verdict(signal, leat_text_bytes(&part), &count, &why),
+            assert_int_equal(verdict(signal, leat_bytes(t.data, len), &count, &why),
                              ends ? LEAT_OTLP_OK : LEAT_OTLP_MALFORMED);
             assert_true(ends == (why == NULL));
-            leat_text_done(&part);
             if (ends)
                 leat_wire_next(&w, &f);
         }

@@ -1,0 +1,337 @@
+/* Listening: endpoints, shared ports, other processes, limits, Unix sockets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/io_loopback.h"
+
+static void splits_endpoints(void **state)
+{
+    static const struct {
+        const char *endpoint, *host;
+        int port;
+    } good[] = {{"localhost:4317", "localhost", 4317},
+                {":0", "", 0},
+                {"[::1]:65535", "::1", 65535},
+                {"0.0.0.0:1", "0.0.0.0", 1},
+                {"[::]:0", "::", 0}};
+    static const char *const bad[] = {"",
+                                      "localhost",
+                                      "localhost:",
+                                      "localhost:x",
+                                      "a:65536",
+                                      "::1:80",
+                                      "[::1:80",
+                                      "a:-1",
+                                      "a:1 ",
+                                      "[::1]80",
+                                      "a:999999999999999999999"};
+    char host[256], longer[400];
+    struct leat_err err;
+    uint16_t port;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(leat_endpoint_split(good[i].endpoint, host, &port, &err), 0);
+        assert_string_equal(host, good[i].host);
+        assert_int_equal(port, good[i].port);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (leat_endpoint_split(bad[i], host, &port, &err) != -1)
+            fail_msg("'%s' was taken", bad[i]);
+    assert_int_equal(leat_endpoint_split(NULL, host, &port, &err), -1);
+    memset(longer, 'a', sizeof longer);
+    memcpy(longer + 256, ":1", 3);
+    assert_int_equal(leat_endpoint_split(longer, host, &port, &err), -1);
+}
+
+static void no_accept(void *self, struct leat_conn *c)
+{
+    (void)self;
+    (void)c;
+    abort();
+}
+
+static struct leat_listener *listen_on(struct leat_loop *l, const char *endpoint, const char *share,
+                                       struct leat_err *err)
+{
+    struct leat_listen_conf conf = {.endpoint = endpoint, .share = share};
+
+    return leat_listen(l, &conf, no_accept, NULL, err);
+}
+
+static void localhost_is_both_loopbacks_on_one_port(void **state)
+{
+    struct leat_loop *l = leat_loop_new(NULL);
+    struct leat_err err = {""};
+    struct leat_listener *a = listen_on(l, "localhost:0", NULL, &err);
+    struct leat_listener *any = listen_on(l, ":0", NULL, &err);
+    char text[64];
+
+    (void)state;
+    assert_non_null(a);
+    assert_non_null(any);
+    assert_true(leat_listener_port(a) > 0);
+    snprintf(text, sizeof text, "127.0.0.1:%u", leat_listener_port(a));
+    assert_memory_equal(leat_listener_text(a), text, strlen(text));
+    if (strchr(leat_listener_text(a), ',') != NULL) {
+        snprintf(text, sizeof text, ", [::1]:%u", leat_listener_port(a));
+        assert_non_null(strstr(leat_listener_text(a), text));
+    }
+    leat_listener_free(a);
+    leat_listener_free(any);
+    leat_listener_free(NULL);
+    leat_loop_free(l);
+}
+
+static void workers_with_one_key_share_a_port(void **state)
+{
+    struct leat_loop *l = leat_loop_new(NULL);
+    struct leat_err err = {""};
+    struct leat_listener *a = listen_on(l, "localhost:0", "otlp", &err);
+    struct leat_listener *b = listen_on(l, "localhost:0", "otlp", &err);
+    struct leat_listener *c = listen_on(l, "localhost:0", "other", &err);
+    char endpoint[64];
+
+    (void)state;
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_non_null(c);
+    assert_int_equal(leat_listener_port(a), leat_listener_port(b));
+    assert_int_not_equal(leat_listener_port(a), leat_listener_port(c));
+    assert_string_equal(leat_listener_text(a), leat_listener_text(b));
+    leat_listener_free(a);
+    snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", leat_listener_port(b));
+    assert_null(listen_on(l, endpoint, "third", &err));
+    assert_non_null(strstr(err.text, "cannot listen on 127.0.0.1:"));
+    assert_non_null(strstr(err.text, "address already in use; is another collector running?"));
+    leat_listener_free(b);
+    a = listen_on(l, endpoint, "third", &err); /* free again */
+    assert_non_null(a);
+    leat_listener_free(a);
+    leat_listener_free(c);
+    leat_loop_free(l);
+}
+
+/* SO_REUSEPORT would let a second collector of the same user in, and it would get half of the
+ * connections. */
+static void another_process_is_not_joined(void **state)
+{
+    struct leat_loop *l = leat_loop_new(NULL);
+    struct leat_err err = {""};
+    struct leat_listener *a = listen_on(l, "127.0.0.1:0", "otlp", &err);
+    char endpoint[64];
+    int status;
+    pid_t child;
+
+    (void)state;
+    assert_non_null(a);
+    snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", leat_listener_port(a));
+    child = fork();
+    if (child == 0) {
+        struct leat_loop *other = leat_loop_new(NULL);
+
+        _exit(listen_on(other, endpoint, "otlp", &err) != NULL ? 1
+              : strstr(err.text, "already in use") == NULL     ? 2
+                                                               : 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    leat_listener_free(a);
+    leat_loop_free(l);
+}
+
+static void bad_endpoints_are_told_in_words(void **state)
+{
+    struct leat_loop *l = leat_loop_new(NULL);
+    struct leat_err err = {""};
+
+    (void)state;
+    assert_null(listen_on(l, "localhost", NULL, &err));
+    assert_string_equal(err.text, "cannot listen: 'localhost' has no port: write it as host:port");
+    assert_null(listen_on(l, "203.0.113.7:4317", NULL, &err)); /* reserved for documentation */
+    assert_string_equal(err.text, "cannot listen on 203.0.113.7:4317: address not available; this "
+                                  "machine has no such address");
+    assert_null(listen_on(l, "name.invalid:4317", NULL, &err));
+    assert_memory_equal(err.text, "cannot listen on name.invalid: ", 31);
+    leat_loop_free(l);
+}
+
+struct crowd {
+    struct leat_loop *loop;
+    struct io_end ends[4];
+    int n;
+};
+
+static void join(void *self, struct leat_conn *c)
+{
+    struct crowd *w = self;
+    struct io_end *e = &w->ends[w->n++];
+
+    io_end_init(e);
+    e->conn = c;
+    leat_conn_handle(c, &io_end_events, e);
+}
+
+static int connect_to(uint16_t port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+static void above_the_limit_connections_are_refused_and_counted(void **state)
+{
+    struct crowd w = {.loop = leat_loop_new(NULL)};
+    struct leat_listen_conf conf = {.endpoint = "127.0.0.1:0", .max_conns = 2};
+    struct leat_listener *l = leat_listen(w.loop, &conf, join, &w, NULL);
+    int fds[4];
+    char c;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        fds[i] = connect_to(leat_listener_port(l));
+    IO_UNTIL(w.loop, leat_listener_refused(l) == 1);
+    assert_int_equal(w.n, 2);
+    assert_int_equal(leat_listener_conns(l), 2);
+    assert_int_equal(read(fds[2], &c, 1), 0);
+    leat_conn_abort(w.ends[0].conn);
+    IO_UNTIL(w.loop, w.ends[0].closed);
+    assert_int_equal(leat_listener_conns(l), 1);
+    fds[3] = connect_to(leat_listener_port(l));
+    IO_UNTIL(w.loop, w.n == 3);
+    leat_listener_free(l); /* connections live on */
+    leat_loop_turn(w.loop);
+    assert_int_equal(w.ends[1].closed, 0);
+    for (int i = 1; i < 3; i++)
+        leat_conn_abort(w.ends[i].conn);
+    leat_loop_free(w.loop);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+}
+
+/* Without a free descriptor the connection waits in the queue; it is taken when there is one. */
+static void waits_for_file_descriptors(void **state)
+{
+    struct crowd w = {.loop = leat_loop_new(NULL)};
+    struct leat_listen_conf conf = {.endpoint = "127.0.0.1:0"};
+    struct leat_listener *l = leat_listen(w.loop, &conf, join, &w, NULL);
+    struct rlimit old, tight;
+    int fd = connect_to(leat_listener_port(l)), top;
+
+    (void)state;
+    top = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the next free one */
+    assert_true(top >= 0);
+    close(top);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = old;
+    tight.rlim_cur = (rlim_t)top;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    for (int i = 0; i < 50; i++)
+        leat_loop_turn(w.loop);
+    assert_int_equal(w.n, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    IO_UNTIL(w.loop, w.n == 1);
+    leat_conn_abort(w.ends[0].conn);
+    leat_listener_free(l);
+    leat_loop_free(w.loop);
+    close(fd);
+}
+
+static void unix_sockets(void **state)
+{
+    char dir[] = "/tmp/leat-listen-XXXXXX", path[64];
+    struct io_pair p = {0};
+    struct leat_err err;
+    struct leat_listen_conf conf = {.unix_socket = true, .permissions = 0600};
+    struct leat_listener *l;
+    struct stat st;
+    mode_t mask;
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    conf.endpoint = path;
+    p.listen = conf;
+    p.listen.share = "w";
+    p.dial = (struct leat_dial_conf){.host = path, .unix_socket = true};
+    mask = umask(0);
+    io_pair_open(&p);
+    umask(mask);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_string_equal(leat_listener_text(p.listener), path);
+    assert_int_equal(leat_listener_port(p.listener), 0);
+    assert_string_equal(leat_conn_peer(p.server.conn), "unix");
+    io_write(&p.client, "hi");
+    IO_UNTIL(p.loop, p.server.in.len == 2);
+
+    assert_null(leat_listen(p.loop, &conf, no_accept, NULL, &err)); /* somebody listens */
+    assert_non_null(strstr(err.text, "already in use"));
+    conf.share = "w";
+    l = leat_listen(p.loop, &conf, no_accept, NULL, &err); /* another worker of ours */
+    assert_non_null(l);
+    leat_listener_free(l);
+    assert_int_equal(stat(path, &st), 0);
+    io_pair_done(&p);
+    assert_int_equal(stat(path, &st), -1);
+
+    /* what a killed process leaves behind is cleared away; a file is not */
+    {
+        struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        memcpy(addr.sun_path, path, strlen(path) + 1);
+        assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+        close(fd);
+    }
+    p.loop = leat_loop_new(NULL);
+    l = leat_listen(p.loop, &conf, no_accept, NULL, &err);
+    assert_non_null(l);
+    leat_listener_free(l);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_null(leat_listen(p.loop, &conf, no_accept, NULL, &err));
+    assert_non_null(strstr(err.text, "the file exists and is no socket"));
+    leat_loop_free(p.loop);
+    unlink(path);
+    rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(splits_endpoints),
+        cmocka_unit_test(localhost_is_both_loopbacks_on_one_port),
+        cmocka_unit_test(workers_with_one_key_share_a_port),
+        cmocka_unit_test(another_process_is_not_joined),
+        cmocka_unit_test(bad_endpoints_are_told_in_words),
+        cmocka_unit_test(above_the_limit_connections_are_refused_and_counted),
+        cmocka_unit_test(waits_for_file_descriptors),
+        cmocka_unit_test(unix_sockets),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,657 @@
+/* HTTP/1.1 byte by byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <zlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "lib/io_server.h"
+
+static struct io_served s;
+static struct io_raw r;
+
+static int setup(void **state)
+{
+    (void)state;
+    io_served_init(&s);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    io_raw_done(&r);
+    io_served_done(&s);
+    return 0;
+}
+
+static void start(void)
+{
+    io_served_start(&s);
+    io_raw_open(&r, leat_server_port(s.server));
+}
+
+/* Sends and waits for the end of an answer with a body that ends so. */
+static void ask(const char *request, const char *answer_has)
+{
+    leat_text_clear(&r.in);
+    io_raw_text(&r, request);
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, answer_has) || r.closed);
+    if (!io_raw_has(&r, answer_has))
+        print_error("request: %s\nanswer: %s\n", request, leat_text_get(&r.in));
+    assert_true(io_raw_has(&r, answer_has));
+}
+
+#define OK "\r\n\r\nok"
+
+static void post_is_taken(void **state)
+{
+    (void)state;
+    start();
+    ask("POST /v1/traces?a=b HTTP/1.1\r\nHost: here:4318\r\nContent-Type: Application/JSON; "
+        "charset=x\r\nContent-Length: 5\r\nX-More: 1\r\n\r\nhello",
+        OK);
+    assert_true(io_raw_has(&r, "HTTP/1.1 200 OK\r\n"));
+    assert_true(io_raw_has(&r, "content-length: 2\r\n"));
+    assert_true(io_raw_has(&r, "\r\ndate: "));
+    assert_false(io_raw_has(&r, "connection: close"));
+    assert_string_equal(leat_text_get(&s.body), "hello");
+    assert_string_equal(s.path, "/v1/traces");
+    assert_string_equal(s.query, "a=b");
+    assert_string_equal(s.type, "application/json");
+    assert_string_equal(s.method, "POST");
+    assert_string_equal(s.host, "here:4318");
+    assert_int_equal(s.tag, 1);
+    assert_int_equal(s.headers, 3); /* x-more was not asked for */
+    assert_memory_equal(s.peer, "127.0.0.1:", 10);
+    assert_false(s.http2);
+}
+
+static void byte_by_byte(void **state)
+{
+    static const char request[] = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                                  "chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX-T: 1\r\n\r\n";
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof request - 1; i++) {
+        assert_int_equal(io_raw_send(&r, request + i, 1), 1);
+        leat_loop_turn(s.loop);
+    }
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, OK));
+    assert_string_equal(leat_text_get(&s.body), "abcde");
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK); /* the connection lives on */
+    assert_int_equal(s.taken, 2);
+}
+
+static void large_body_goes_to_its_place(void **state)
+{
+    static char body[700000];
+    char head[128];
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (char)('a' + i * 7 % 26);
+    snprintf(head, sizeof head,
+             "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", sizeof body);
+    io_raw_text(&r, head);
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == sizeof body);
+    assert_true(io_raw_send_all(&r, s.loop, body, sizeof body));
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, OK));
+    assert_int_equal(s.body.len, sizeof body);
+    assert_memory_equal(s.body.data, body, sizeof body);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    static const char two[] = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1"
+                              "POST /any/2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n2"
+                              "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    (void)state;
+    s.hold = true;
+    start();
+    io_raw_text(&r, two);
+    for (size_t i = 0; i < 3; i++) {
+        IO_RAW_UNTIL(&s, &r, s.nheld == i + 1);
+        for (int turn = 0; turn < 10; turn++)
+            leat_loop_turn(s.loop);
+        assert_int_equal(s.nheld, i + 1); /* one at a time */
+        assert_int_equal(s.tag, i == 0 ? 1 : i == 1 ? 4 : 2);
+        io_served_answer(&s, i, NULL);
+        IO_RAW_UNTIL(&s, &r, io_raw_count(&r, OK) == i + 1);
+    }
+    s.hold = false;
+    ask(two, OK);
+    IO_RAW_UNTIL(&s, &r, io_raw_count(&r, OK) == 3);
+}
+
+static void bad_requests_are_refused(void **state)
+{
+    static const struct {
+        const char *request, *answer;
+    } cases[] = {
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n0\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+         "3\r\n\r\n0\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: "
+         "3\r\n\r\nabc",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+         "chunked\r\n\r\nfffffffffffffffff\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\nX\n0\n\n",
+         "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\r\nX: b\r\n folded\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\nHost: a\n\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost : a\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 "},
+        {"GET /health HTTP/2.0\r\nHost: a\r\n\r\n", "505 "},
+        {"GET /health HTTP/9.9\r\nHost: a\r\n\r\n", "400 "},
+        {"GARBAGE\r\n\r\n", "400 "},
+        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n", "400 "},
+    };
+
+    (void)state;
+    io_served_start(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        io_raw_open(&r, leat_server_port(s.server));
+        ask(cases[i].request, cases[i].answer);
+        IO_RAW_UNTIL(&s, &r, r.closed);
+        assert_int_equal(s.taken, 0);
+        if (i + 1 < sizeof cases / sizeof *cases)
+            io_raw_done(&r);
+    }
+}
+
+static void refusals_that_keep_the_connection(void **state)
+{
+    (void)state;
+    start();
+    ask("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", "404 Not Found");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_NOT_FOUND);
+    assert_false(io_raw_has(&r, "connection: close"));
+    ask("GET /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", "405 Method Not Allowed");
+    assert_true(io_raw_has(&r, "allow: POST\r\n"));
+    ask("PUT /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody", "405 ");
+    ask("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n", "404 ");
+    {
+        static char rest[70000];
+
+        assert_true(io_raw_send_all(&r, s.loop, rest, sizeof rest));
+    }
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: br\r\nContent-Length: "
+        "2\r\n\r\nxx",
+        "400 ");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_ENCODING);
+    ask("POST /test.Service/Export HTTP/1.1\r\nHost: a\r\nContent-Type: "
+        "application/grpc\r\nContent-Length: 2\r\n\r\nxx",
+        "415 ");
+    ask("HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n", "content-length: 2\r\n");
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", "ok");
+    assert_int_equal(io_raw_count(&r, "HTTP/1.1 "), 1);
+    ask("GET http://a.example/health HTTP/1.1\r\nHost: a.example\r\n\r\n", "ok");
+    assert_int_equal(s.taken, 3);
+}
+
+static void caps_of_headers(void **state)
+{
+    struct leat_text t;
+
+    (void)state;
+    leat_text_init(&t, 1 << 20);
+    io_served_start(&s);
+    for (int which = 0; which < 3; which++) {
+        leat_text_clear(&t);
+        leat_text_str(&t, "GET /health");
+        for (int i = 0; which == 0 && i < 10000; i++)
+            leat_text_char(&t, 'x');
+        leat_text_str(&t, " HTTP/1.1\r\nHost: a\r\n");
+        for (int i = 0; which == 1 && i < 130; i++)
+            leat_text_printf(&t, "x-%d: v\r\n", i);
+        if (which == 2)
+            leat_text_str(&t, "x-long: ");
+        for (int i = 0; which == 2 && i < 70000; i++)
+            leat_text_char(&t, 'x');
+        leat_text_str(&t, "\r\n\r\n");
+        io_raw_open(&r, leat_server_port(s.server));
+        io_raw_send_all(&r, s.loop, t.data, t.len);
+        IO_RAW_UNTIL(&s, &r, io_raw_has(&r, which == 0 ? "414 URI Too Long" : "431 Request"));
+        io_raw_done(&r);
+    }
+    leat_text_done(&t);
+    io_raw_open(&r, leat_server_port(s.server));
+    assert_int_equal(s.taken, 0);
+}
+
+static void bodies_over_the_limit(void **state)
+{
+    static char chunk[65536];
+    char head[16];
+
+    (void)state;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n",
+        "413 Content Too Large");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_TOO_LARGE);
+    assert_int_equal(s.budget.peak, 0); /* refused before any memory was spent */
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    snprintf(head, sizeof head, "%zx\r\n", sizeof chunk);
+    for (int i = 0; i < 17 && !r.closed; i++) {
+        io_raw_send_all(&r, s.loop, head, strlen(head));
+        io_raw_send_all(&r, s.loop, chunk, sizeof chunk);
+        io_raw_send_all(&r, s.loop, "\r\n", 2);
+    }
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, "413 "));
+    assert_true(s.budget.peak <= 1 << 20);
+    assert_int_equal(s.taken, 0);
+}
+
+static void chunks_that_are_all_framing(void **state)
+{
+    char line[300];
+
+    (void)state;
+    start();
+    memset(line, 'x', sizeof line);
+    memcpy(line, "1;", 2);
+    memcpy(line + sizeof line - 5, "\r\na\r\n", 5);
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 200 && !io_raw_has(&r, "400 "); i++)
+        io_raw_send_all(&r, s.loop, line, sizeof line);
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, "400 "));
+    assert_int_equal(s.taken, 0);
+}
+
+static void budget_spent_is_said(void **state)
+{
+    (void)state;
+    s.budget.limit = 1000;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n",
+        "503 Service Unavailable");
+    assert_true(io_raw_has(&r, "retry-after: 1\r\n"));
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_OVERLOAD);
+}
+
+static void expect_continue(void **state)
+{
+    (void)state;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: "
+        "2\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n");
+    ask("hi", OK);
+    assert_string_equal(leat_text_get(&s.body), "hi");
+    ask("POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: "
+        "2\r\n\r\n",
+        "404 ");
+    assert_true(io_raw_has(&r, "connection: close"));
+    assert_false(io_raw_has(&r, "100 Continue"));
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n",
+        "417 ");
+}
+
+static void keep_alive_and_close(void **state)
+{
+    (void)state;
+    start();
+    ask("GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", OK);
+    assert_true(io_raw_has(&r, "connection: keep-alive"));
+    ask("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", OK);
+    assert_true(io_raw_has(&r, "connection: close"));
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    ask("GET /health HTTP/1.0\r\n\r\n", OK);
+    IO_RAW_UNTIL(&s, &r, r.closed);
+}
+
+static void upgrades_are_ignored(void **state)
+{
+    (void)state;
+    start();
+    ask("GET /health HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", OK);
+    ask("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "404 ");
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK);
+}
+
+static void half_closed_client_gets_its_answer(void **state)
+{
+    (void)state;
+    s.hold = true;
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    shutdown(r.fd, SHUT_WR);
+    IO_RAW_UNTIL(&s, &r, s.nheld == 1);
+    io_served_answer(&s, 0, NULL);
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_true(io_raw_has(&r, OK));
+}
+
+static void reply_after_the_client_has_gone(void **state)
+{
+    (void)state;
+    s.hold = true;
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    IO_RAW_UNTIL(&s, &r, s.nheld == 1);
+    io_raw_done(&r);
+    for (int i = 0; i < 20; i++)
+        leat_loop_turn(s.loop);
+    io_served_answer(&s, 0, NULL);
+    io_raw_open(&r, leat_server_port(s.server));
+    s.hold = false;
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK);
+}
+
+static void truncated_body_frees_all(void **state)
+{
+    (void)state;
+    start();
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc");
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 9999);
+    shutdown(r.fd, SHUT_WR);
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 0);
+    assert_int_equal(s.taken, 0);
+}
+
+static void gzip_bodies(void **state)
+{
+    static char plain[2 << 20];
+    uint8_t packed[65536];
+    z_stream z;
+    char head[160];
+
+    (void)state;
+    start();
+    for (int big = 0; big < 2; big++) {
+        memset(&z, 0, sizeof z);
+        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, 0), Z_OK);
+        z.next_in = (Bytef *)plain;
+        z.avail_in = big ? sizeof plain : 1000;
+        z.next_out = packed;
+        z.avail_out = sizeof packed;
+        assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+        snprintf(head, sizeof head,
+                 "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n"
+                 "Content-Length: %lu\r\n\r\n",
+                 z.total_out);
+        leat_text_clear(&r.in);
+        io_raw_text(&r, head);
+        assert_true(io_raw_send_all(&r, s.loop, packed, z.total_out));
+        IO_RAW_UNTIL(&s, &r, io_raw_has(&r, big ? "413 " : OK));
+        deflateEnd(&z);
+    }
+    assert_int_equal(s.body.len, 1000);
+    assert_true(s.budget.peak < 3 << 20);
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: "
+        "4\r\n\r\nabcd",
+        "400 ");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_MALFORMED);
+}
+
+static void no_compression_when_switched_off(void **state)
+{
+    (void)state;
+    s.conf.has_compression_algorithms = true;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: "
+        "4\r\n\r\nabcd",
+        "400 ");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_ENCODING);
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: identity\r\nContent-Length: "
+        "4\r\n\r\nabcd",
+        OK);
+}
+
+static void grpc_port_says_so(void **state)
+{
+    (void)state;
+    s.env.grpc_only = true;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxx", "4318");
+    assert_true(io_raw_has(&r, "HTTP/1.1 400 "));
+}
+
+static void slow_clients_are_ended(void **state)
+{
+    (void)state;
+    s.conf.read_header_timeout = 40 * LEAT_MS;
+    s.conf.read_timeout = 60 * LEAT_MS;
+    s.conf.idle_timeout = 50 * LEAT_MS;
+    io_served_start(&s);
+    io_raw_open(&r, leat_server_port(s.server)); /* says nothing */
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_int_equal(r.in.len, 0);
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHos");
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_true(io_raw_has(&r, "408 Request Timeout"));
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab");
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_true(io_raw_has(&r, "408 Request Timeout"));
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK);
+    IO_RAW_UNTIL(&s, &r, r.closed);
+}
+
+static void on_drained(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void drain_waits_for_calls(void **state)
+{
+    struct io_raw idle;
+
+    (void)state;
+    s.hold = true;
+    start();
+    io_raw_open(&idle, leat_server_port(s.server));
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    io_raw_text(&idle, "\r\n");
+    IO_RAW_UNTIL(&s, &r, s.nheld == 1);
+    leat_server_drain(s.server, on_drained, &s.drained);
+    IO_RAW_UNTIL(&s, &idle, idle.closed);
+    io_raw_done(&idle);
+    assert_false(s.drained);
+    io_served_answer(&s, 0, NULL);
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_true(io_raw_has(&r, "connection: close"));
+    assert_true(io_raw_has(&r, OK));
+    assert_true(s.drained);
+}
+
+static void calls_outlive_the_server(void **state)
+{
+    (void)state;
+    s.hold = true;
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    IO_RAW_UNTIL(&s, &r, s.nheld == 1);
+    leat_server_free(s.server);
+    s.server = NULL;
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_string_equal(leat_call_info(s.held[0])->peer, s.peer);
+    io_served_answer(&s, 0, NULL);
+    assert_int_equal(r.in.len, 0);
+}
+
+static void cors_is_answered(void **state)
+{
+    const char *origins[] = {"https://*.example.com"}, *heads[] = {"X-Api-Key"};
+
+    (void)state;
+    s.conf.cors.allowed_origins = (struct leat_strings){origins, 1};
+    s.conf.cors.allowed_headers = (struct leat_strings){heads, 1};
+    s.conf.cors.max_age = 600;
+    start();
+    ask("OPTIONS /v1/traces HTTP/1.1\r\nHost: a\r\nOrigin: "
+        "https://App.example.com\r\nAccess-Control-Request-Method: "
+        "POST\r\nAccess-Control-Request-Headers: content-type, x-api-key\r\n\r\n",
+        "\r\n\r\n");
+    assert_true(io_raw_has(&r, "204 No Content"));
+    assert_true(io_raw_has(&r, "access-control-allow-origin: https://App.example.com\r\n"));
+    assert_true(io_raw_has(&r, "access-control-allow-credentials: true\r\n"));
+    assert_true(io_raw_has(&r, "access-control-allow-methods: POST\r\n"));
+    assert_true(io_raw_has(&r, "access-control-allow-headers: content-type, x-api-key\r\n"));
+    assert_true(io_raw_has(&r, "access-control-max-age: 600\r\n"));
+    ask("OPTIONS /v1/traces HTTP/1.1\r\nHost: a\r\nOrigin: "
+        "https://example.org\r\nAccess-Control-Request-Method: POST\r\n\r\n",
+        "\r\n\r\n");
+    assert_false(io_raw_has(&r, "access-control-allow"));
+    ask("OPTIONS /v1/traces HTTP/1.1\r\nHost: a\r\nOrigin: "
+        "https://a.example.com\r\nAccess-Control-Request-Method: "
+        "POST\r\nAccess-Control-Request-Headers: x-other\r\n\r\n",
+        "\r\n\r\n");
+    assert_false(io_raw_has(&r, "access-control-allow-headers"));
+    ask("GET /health HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example.com\r\n\r\n", OK);
+    assert_true(io_raw_has(&r, "access-control-allow-origin: https://b.example.com\r\n"));
+    assert_true(io_raw_has(&r, "vary: Origin\r\n"));
+}
+
+static void reply_headers(void **state)
+{
+    struct leat_pair always[] = {{"X-Always", "yes"}},
+                     more[] = {{"x-more", "1"}, {"x-evil", "a\r\nb: c"}};
+    struct leat_reply reply = {.status = 429, .retry_after_s = 7, .headers = more, .nheaders = 2};
+
+    (void)state;
+    s.hold = true;
+    s.conf.response_headers = (struct leat_pairs){always, 1};
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    IO_RAW_UNTIL(&s, &r, s.nheld == 1);
+    io_served_answer(&s, 0, &reply);
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, "\r\n\r\n"));
+    assert_true(io_raw_has(&r, "429 Too Many Requests"));
+    assert_true(io_raw_has(&r, "x-always: yes\r\n"));
+    assert_true(io_raw_has(&r, "x-more: 1\r\n"));
+    assert_true(io_raw_has(&r, "retry-after: 7\r\n"));
+    assert_false(io_raw_has(&r, "evil"));
+}
+
+static void large_reply(void **state)
+{
+    size_t n = 3 << 20;
+    char *big = leat_new(n);
+    struct leat_reply reply = {.status = 200, .body = {(uint8_t *)big, n}};
+
+    (void)state;
+    memset(big, 'z', n);
+    s.hold = true;
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\n\r\n");
+    IO_RAW_UNTIL(&s, &r, s.nheld == 1);
+    io_served_answer(&s, 0, &reply);
+    leat_free(big);
+    IO_RAW_UNTIL(&s, &r, r.in.len > n);
+    s.hold = false;
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK);
+}
+
+static void allocations_per_request(void **state)
+{
+    static const char request[] = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: "
+                                  "application/x-protobuf\r\nContent-Length: 5\r\n\r\nhello";
+    uint64_t before;
+
+    (void)state;
+    start();
+    ask(request, OK);
+    before = leat_mem_tries();
+    leat_text_clear(&r.in);
+    s.body.len = 0;
+    io_raw_text(&r, request);
+    while (leat_loop_turn(s.loop), s.taken < 2)
+        ;
+    assert_int_equal(leat_mem_tries() - before, 3); /* call, body, reply */
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, OK));
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    static const char request[] = "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                                  "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+
+    (void)state;
+    io_served_start(&s);
+    leat_text_reserve(&s.body, 100);
+    for (uint64_t n = 1; n < 12; n++) {
+        io_raw_open(&r, leat_server_port(s.server));
+        leat_text_reserve(&r.in, 4096);
+        io_raw_text(&r, request);
+        leat_mem_fail_at(n);
+        IO_RAW_UNTIL(&s, &r, r.closed || io_raw_has(&r, "HTTP/1.1 503") || io_raw_has(&r, OK));
+        leat_mem_fail_at(0);
+        if (n < 11)
+            io_raw_done(&r);
+    }
+    ask(request, OK);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(post_is_taken),
+        T(byte_by_byte),
+        T(large_body_goes_to_its_place),
+        T(pipelined_requests_are_answered_in_order),
+        T(bad_requests_are_refused),
+        T(refusals_that_keep_the_connection),
+        T(caps_of_headers),
+        T(bodies_over_the_limit),
+        T(chunks_that_are_all_framing),
+        T(budget_spent_is_said),
+        T(expect_continue),
+        T(keep_alive_and_close),
+        T(upgrades_are_ignored),
+        T(half_closed_client_gets_its_answer),
+        T(reply_after_the_client_has_gone),
+        T(truncated_body_frees_all),
+        T(gzip_bodies),
+        T(no_compression_when_switched_off),
+        T(grpc_port_says_so),
+        T(slow_clients_are_ended),
+        T(drain_waits_for_calls),
+        T(calls_outlive_the_server),
+        T(cors_is_answered),
+        T(reply_headers),
+        T(large_reply),
+        T(allocations_per_request),
+        T(every_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
