@@ -4,9 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/yaml.h"
@@ -23,6 +19,13 @@
 
 #define TREE_MAX   ((size_t)1 << 20)
 #define ANSWER_MAX 200000
+
+/* Ends the test program: this file is linked where cmocka is not. */
+static _Noreturn void give_up(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", what, why);
+    abort();
+}
 
 static enum leat_house_state get_state(void *self)
 {
@@ -62,11 +65,11 @@ void ext_init(struct ext *e, const struct leat_component *component)
     e->codecs = leat_codecs_new();
     snprintf(e->log, sizeof e->log, "/tmp/leat-test-ext-XXXXXX");
     fd = mkstemp(e->log);
-    assert_true(fd >= 0);
+    LEAT_CHECK(fd >= 0);
     close(fd);
     paths[0] = e->log;
     log.paths = paths;
-    assert_int_equal(leat_log_setup(&log, &err), 0);
+    LEAT_CHECK(leat_log_setup(&log, &err) == 0);
     e->state = LEAT_READY;
     e->house = (struct leat_house){.self = e,
                                    .state = get_state,
@@ -136,7 +139,8 @@ void ext_expect_messages(const struct leat_component *component, const char *yam
 {
     char *text = ext_messages(component, yaml);
 
-    assert_string_equal(text, wanted);
+    if (strcmp(text, wanted) != 0)
+        give_up("other messages than expected", text);
     free(text);
 }
 
@@ -147,7 +151,7 @@ int ext_open(struct ext *e, const char *yaml, struct leat_err *err)
 
     e->conf = fill(e->component, yaml, &e->arena, diags);
     if (e->conf == NULL)
-        fail_msg("%s", messages_of(diags));
+        give_up("settings", messages_of(diags));
     leat_diags_free(diags);
     e->self = leat_new(e->component->self_size);
     e->env.conf = e->conf;
@@ -185,7 +189,7 @@ uint16_t ext_port(struct ext *e)
     static const char before[] = "listening on 127.0.0.1:";
     const char *found = strstr(ext_log(e), before);
 
-    assert_non_null(found);
+    LEAT_CHECK(found != NULL);
     return (uint16_t)strtoul(found + strlen(before), NULL, 10);
 }
 
@@ -197,8 +201,8 @@ const char *ext_exchange(struct leat_loop *loop, uint16_t port, const char *requ
     size_t len = 0, sent = 0, total = strlen(request);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    LEAT_CHECK(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    LEAT_CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
     for (;;) { /* the test program's time limit is the way out */
         ssize_t n;
         leat_loop_turn(loop);
@@ -253,15 +257,15 @@ void ext_guarded_open(struct ext_guarded *g, struct ext *e)
     leat_arena_init(&g->arena, TREE_MAX);
     g->conf = leat_new(sizeof *g->conf);
     node = leat_yaml_parse("test", yaml, strlen(yaml), &g->arena, diags);
-    assert_int_equal(
-        leat_schema_fill(leat_server_http_fields, g->conf, node, "test", &g->arena, diags), 0);
+    LEAT_CHECK(leat_schema_fill(leat_server_http_fields, g->conf, node, "test", &g->arena, diags) ==
+               0);
     leat_diags_free(diags);
     leat_free(yaml);
     g->finder = (struct leat_auth_finder){e, find};
     g->service = (struct leat_service){.routes = &route, .nroutes = 1, .take = greet};
     g->server = leat_server_new(g->conf, &g->service, &env, &err);
     if (g->server == NULL)
-        fail_msg("%s", err.text);
+        give_up("a server", err.text);
     g->port = leat_server_port(g->server);
 }
 
@@ -277,9 +281,9 @@ void ext_write_file(const char *path, const char *text)
     char *other = leat_format("%s.new", path);
     FILE *f = fopen(other, "we");
 
-    assert_non_null(f);
+    LEAT_CHECK(f != NULL);
     fputs(text, f);
     fclose(f);
-    assert_int_equal(rename(other, path), 0);
+    LEAT_CHECK(rename(other, path) == 0);
     leat_free(other);
 }

@@ -75,7 +75,8 @@ static void callers_are_checked(void **state)
     assert_int_equal(status(&g, "Authorization: Bearer bWU6aW5saW5l"), 401);
     answer = ext_get(e.loop, g.port, "/", "");
     assert_memory_equal(answer, "HTTP/1.1 401 ", 13);
-    assert_non_null(strstr(answer, "www-authenticate: Basic"));
+    assert_non_null(
+        strstr(answer, "www-authenticate: Basic realm=\"leat\", charset=\"UTF-8\"\r\n"));
     assert_null(strstr(answer, "welcome"));
     ext_guarded_done(&g);
     assert_null(e.component->authenticator(e.self)->sign);
