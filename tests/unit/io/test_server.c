@@ -396,7 +396,7 @@ static void meters(void **state)
     leat_meter_render(&s.meter, 1, &t);
     assert_non_null(strstr(leat_text_get(&t), "leat_http_connections{server=\"test\"} 1\n"));
     assert_non_null(strstr(leat_text_get(&t),
-                           "leat_http_requests_refused_total{server=\"test\",reason=\"not_found\"} 1\n"));
+                           "leat_http_requests_refused{reason=\"not_found\",server=\"test\"} 1\n"));
     io_raw_done(&r);
     r_open = false;
     do {
