@@ -205,6 +205,8 @@ static void accept_peer(void *self, struct leat_conn *conn)
 
 static void tick_peer(struct leat_peer *p, int64_t now)
 {
+    if (p->conn == NULL)
+        return;
     if (p->session != NULL)
         p->due = p->kind->tick(p, now);
     else
