@@ -111,7 +111,7 @@ static void large_answers_are_refused(void **state)
 
     client_http_open(w);
     leat_text_init(&t, 4 * 1024 * 1024);
-    for (int kind = 0; kind < 5; kind++) {
+    for (int kind = 0; kind < 7; kind++) {
         leat_text_clear(&t);
         leat_text_str(&t, "HTTP/1.1 200 OK\r\n");
         if (kind == 0)
@@ -122,6 +122,12 @@ static void large_answers_are_refused(void **state)
             leat_text_printf(&t, "content-length: 70000\r\n\r\n%0*d", 70000, 0);
         else if (kind == 3)
             leat_text_printf(&t, "transfer-encoding: chunked\r\n\r\n1;%0*d", 1000000, 0);
+        else if (kind == 5) /* interim answers without end */
+            leat_text_clear(&t);
+        else if (kind == 6)
+            leat_text_printf(&t, "transfer-encoding: chunked\r\n\r\n0\r\nx: %0*d", 70000, 0);
+        for (int i = 0; kind == 5 && i < 100000; i++)
+            leat_text_str(&t, "HTTP/1.1 100 C\r\n\r\n");
         for (int i = 0; kind == 4 && i < 3000; i++)
             leat_text_str(&t, "x: y\r\n");
         w->reply = leat_text_get(&t);
@@ -222,6 +228,28 @@ static void an_idle_connection_that_closes_is_forgotten(void **state)
     client_http_exchange(w, &s, "x");
     assert_int_equal(s.a.net, LEAT_NET_OK);
     assert_int_equal(w->peer.requests, 2);
+    client_sent_done(&s);
+}
+
+/* The peer has said all before we have: its half is closed, its answer still counts. */
+static void half_closed_at_once(struct client_peer_conn *pc)
+{
+    client_peer_text(pc, OK_ANSWER);
+    client_peer_close(pc);
+}
+
+static void an_answer_before_the_request(void **state)
+{
+    struct client_http_world *w = *state;
+    struct client_sent s;
+
+    w->peer.http1 = false;
+    w->peer.opened = half_closed_at_once;
+    client_http_open(w);
+    client_http_exchange(w, &s, "x");
+    /* Either the call was on its way by then, or the connection was never fit for it. */
+    if (s.a.net != LEAT_NET_OK)
+        assert_int_equal(s.a.net, LEAT_NET_FAILED);
     client_sent_done(&s);
 }
 
@@ -462,6 +490,7 @@ int main(void)
         T(a_stale_connection_is_no_failure),
         T(a_fresh_connection_is_not_tried_twice),
         T(an_idle_connection_that_closes_is_forgotten),
+        T(an_answer_before_the_request),
         T(nobody_listens),
         T(a_silent_peer_times_out),
         T(a_peer_that_reads_nothing_times_out),

@@ -302,6 +302,92 @@ static void a_peer_that_reads_nothing_times_out(void **state)
     client_sent_done(&s);
 }
 
+/* A peer that says nothing after a request may be gone without a word: the next call does not go
+ * the same way. */
+static void a_silent_connection_is_not_used_again(void **state)
+{
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+
+    client_grpc_start(w);
+    client_grpc_exchange(w, &s);
+    client_sent_done(&s);
+    leat_conn_pause(w->peer.conns[0].conn); /* not even frames of the session are answered */
+    client_sent_init(&s, "/p/m", "x");
+    s.x.timeout = 50 * LEAT_MS;
+    leat_client_send(w->client, &s.x);
+    CLIENT_UNTIL(w->loop, s.done);
+    assert_int_equal(s.a.net, LEAT_NET_TIMEOUT);
+    client_sent_done(&s);
+    client_grpc_exchange(w, &s);
+    assert_int_equal(s.a.net, LEAT_NET_OK);
+    assert_int_equal(w->peer.nconns, 2);
+    client_sent_done(&s);
+}
+
+static void go_away_at_once(struct client_peer_conn *pc)
+{
+    nghttp2_submit_goaway(pc->session, 0, 0, NGHTTP2_ENHANCE_YOUR_CALM, NULL, 0);
+    client_peer_h2_flush(pc);
+}
+
+/* GOAWAY before the first call: a failed attempt, not a reason to dial for ever. */
+static void goaway_at_once_is_a_failure(void **state)
+{
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+
+    w->peer.opened = go_away_at_once;
+    client_grpc_start(w);
+    client_grpc_exchange(w, &s);
+    assert_int_equal(s.a.net, LEAT_NET_FAILED);
+    assert_non_null(strstr(s.why, w->peer.endpoint));
+    assert_true(w->peer.nconns <= 3);
+    client_sent_done(&s);
+}
+
+/* No stream is allowed: calls wait for their time, on a bounded number of connections. */
+static void no_streams_allowed(struct client_peer_conn *pc)
+{
+    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0};
+
+    nghttp2_submit_settings(pc->session, 0, &e, 1);
+    client_peer_h2_flush(pc);
+}
+
+static void a_peer_that_allows_no_streams(void **state)
+{
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+
+    w->peer.never_settings = true;
+    w->peer.opened = no_streams_allowed;
+    client_grpc_start(w);
+    client_sent_init(&s, "/p/m", "x");
+    s.x.timeout = 50 * LEAT_MS;
+    leat_client_send(w->client, &s.x);
+    CLIENT_UNTIL(w->loop, s.done);
+    assert_int_equal(s.a.net, LEAT_NET_TIMEOUT);
+    assert_true(w->peer.nconns <= 4);
+    client_sent_done(&s);
+}
+
+static void never_ready(void **state)
+{
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+
+    w->peer.http2 = false; /* takes the bytes and says nothing */
+    client_grpc_start(w);
+    client_sent_init(&s, "/p/m", "x");
+    s.x.timeout = 50 * LEAT_MS;
+    leat_client_send(w->client, &s.x);
+    CLIENT_UNTIL(w->loop, s.done);
+    assert_int_equal(s.a.net, LEAT_NET_TIMEOUT);
+    assert_int_equal(w->peer.nconns, 1);
+    client_sent_done(&s);
+}
+
 static void a_dead_peer_fails_its_ping(void **state)
 {
     struct client_grpc_world *w = *state;
@@ -382,6 +468,10 @@ int main(void)
         T(wait_for_ready_waits),
         T(a_timeout_resets_one_stream),
         T(a_peer_that_reads_nothing_times_out),
+        T(a_silent_connection_is_not_used_again),
+        T(goaway_at_once_is_a_failure),
+        T(a_peer_that_allows_no_streams),
+        T(never_ready),
         T(a_dead_peer_fails_its_ping),
         T(a_living_peer_answers_its_pings),
         T(cancelled_and_freed),

@@ -126,6 +126,22 @@ static void a_tls_peer_without_h2_is_named(void **state)
     client_grpc_start(w);
     client_grpc_exchange(w, &s);
     assert_int_equal(s.a.net, LEAT_NET_FAILED);
+    assert_non_null(strstr(s.why, "application protocol"));
+    client_sent_done(&s);
+}
+
+static void a_tls_peer_without_alpn_is_named(void **state)
+{
+    static const char *const none[] = {NULL};
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+
+    client_grpc_make_tls(w, none);
+    client_grpc_start(w);
+    client_grpc_exchange(w, &s);
+    assert_int_equal(s.a.net, LEAT_NET_FAILED);
+    assert_non_null(strstr(s.why, "ALPN h2"));
+    assert_non_null(strstr(s.why, w->peer.endpoint));
     client_sent_done(&s);
 }
 
@@ -193,6 +209,7 @@ int main(void)
         T(https_forces_tls),
         T(an_unknown_authority_is_refused),
         T(a_tls_peer_without_h2_is_named),
+        T(a_tls_peer_without_alpn_is_named),
         T(https_by_alpn),
         T(https_without_h2),
     };
