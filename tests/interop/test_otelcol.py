@@ -77,4 +77,4 @@ class Collector(lib.Case):
 
 
 if __name__ == "__main__":
-    peers.main()
+    lib.main()
