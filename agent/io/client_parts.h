@@ -149,8 +149,5 @@ void leat_client_h2_start(struct leat_client_conn *cc, struct leat_client_call *
 void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call *call);
 void leat_client_h2_read(struct leat_client_conn *cc, struct leat_bytes data);
 void leat_client_h2_ping(struct leat_client_conn *cc);
-/* A client session whose callbacks fill calls (stream user data) and tell `cc`; for the fuzzer too.
- */
-int leat_client_h2_session(struct leat_client_conn *cc);
 
 #endif

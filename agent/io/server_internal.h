@@ -5,7 +5,9 @@
  * server_call.c  a request's way in: headers, route, admission, body, inflating
  * server_head.c  where a call keeps its request headers
  * server_reply.c what every reply carries: headers, CORS, plain texts
- * server_h1.c    HTTP/1.1   server_h2.c  HTTP/2   server_guard.c  abuse and keepalive of HTTP/2
+ * server_h1.c server_h1_parse.c       HTTP/1.1
+ * server_h2.c server_h2_out.c         HTTP/2
+ * server_guard.c                      abuse and keepalive of HTTP/2
  * server_conf.c  the settings */
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -750,15 +751,29 @@ static void answers_out_of_bounds(void **state)
 static void over_a_unix_socket(void **state)
 {
     struct world *w = *state;
+    char folder[] = "/tmp/leat-client-XXXXXX", path[64];
     struct client_sent s;
 
-    client_peer_start(&w->peer, w->loop, NULL);
-    snprintf(w->url, sizeof w->url, "unix:///nowhere/at/all.sock");
-    open_client(w);
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/s", folder);
+    w->peer.unix_path = path;
+    start(w);
+    exchange(w, &s);
+    if (s.a.net != LEAT_NET_OK)
+        fail_msg("%s", s.why);
+    assert_non_null(strstr(leat_text_get(&w->peer.conns[0].headers), ":authority: localhost\n"));
+    client_sent_done(&s);
+    client_peer_abort(&w->peer.conns[0]);
+    client_peer_stop_listening(&w->peer);
+    CLIENT_UNTIL(w->loop, w->peer.nclosed == 1);
+    unlink(path);
+    for (int i = 0; i < 20; i++)
+        leat_loop_turn(w->loop);
     exchange(w, &s);
     assert_int_equal(s.a.net, LEAT_NET_FAILED);
-    assert_non_null(strstr(s.why, "/nowhere/at/all.sock"));
+    assert_non_null(strstr(s.why, path));
     client_sent_done(&s);
+    rmdir(folder);
 }
 
 static void make_tls(struct world *w, const char *const *alpn)
