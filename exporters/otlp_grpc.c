@@ -24,14 +24,11 @@ static const struct leat_field fields[] = {
     LEAT_END,
 };
 
-static const char *const codecs[] = {"none", "gzip", "snappy", "zstd", NULL};
-
 static void check(const void *conf_, struct leat_check *c)
 {
     const struct otlp_grpc_conf *conf = conf_;
 
     leat_client_check(&conf->client, true, "", c);
-    leat_otlp_check_codec(&conf->client, codecs, c);
 }
 
 static int prepare(struct leat_otlp_exporter *e, struct leat_exchange *x, struct leat_batch *b,

@@ -58,7 +58,8 @@ static void check(const void *conf_, struct leat_check *c)
         any = any || own_endpoint(conf, (enum leat_signal)s) != NULL;
     if (conf->client.endpoint != NULL || !any)
         leat_client_check(&conf->client, false, "", c);
-    leat_otlp_check_codec(&conf->client, codecs, c);
+    else /* it would miss the endpoint */
+        leat_otlp_check_codec(&conf->client, codecs, c);
 }
 
 static bool is_json(const struct leat_otlp_exporter *e)
