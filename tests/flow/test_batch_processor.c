@@ -211,7 +211,8 @@ static void test_metadata_keeps_apart(void **state)
     struct rig_caller c[5];
 
     (void)state;
-    bench_open(&b, LEAT_PROMISE_HELD, "{send_batch_size: 2, timeout: 1h, metadata_keys: [X-Tenant]}");
+    bench_open(&b, LEAT_PROMISE_HELD,
+               "{send_batch_size: 2, timeout: 1h, metadata_keys: [X-Tenant]}");
     give_from(&b, "a", "one", &c[0]);
     give_from(&b, "b", "two", &c[1]);
     give_from(&b, "c", NULL, &c[2]);
