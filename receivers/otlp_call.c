@@ -78,7 +78,7 @@ static void reply_error(struct leat_call *call, bool json, uint32_t http,
 
 static void set_message(struct leat_rpc_status *st, const char *text)
 {
-    snprintf(st->message, sizeof st->message, "%s", text);
+    snprintf(st->message, sizeof st->message, "%.*s", (int)sizeof st->message - 1, text);
 }
 
 static bool is_retryable(uint32_t code)

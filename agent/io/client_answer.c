@@ -123,6 +123,8 @@ static void take_details(struct leat_incoming *in, struct leat_bytes value)
 
     if (value.len > DETAILS_TEXT_MAX)
         value.len = DETAILS_TEXT_MAX;
+    for (int pad = 0; pad < 2 && value.len > 0 && value.data[value.len - 1] == '='; pad++)
+        value.len--;
     leat_text_clear(&in->grpc_details);
     len = leat_base64_decode(value, decoded);
     if (len > 0)

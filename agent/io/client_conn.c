@@ -12,6 +12,38 @@
 #define LINGER           (1 * LEAT_SEC)  /* a dropped stream may keep its pieces this long */
 #define HEAD_MAX         ((size_t)128 * 1024)
 
+/* --- closing */
+
+static void close_now(struct leat_client_conn *cc)
+{
+    cc->state = LEAT_CONN_CLOSING;
+    leat_timer_stop(cc->timer);
+    leat_conn_close(cc->conn);
+}
+
+/* It goes before its first call. What the connection says of itself names the peer already. */
+static void never_served(struct leat_client_conn *cc, const char *why)
+{
+    char text[sizeof cc->why + 256];
+
+    snprintf(text, sizeof text, "%s: %s", cc->client->peer,
+             cc->why[0] ? cc->why : "the connection was closed");
+    leat_client_dial_failed(cc->client, why != NULL && cc->why[0] == '\0' ? why : text);
+}
+
+void leat_client_conn_abort(struct leat_client_conn *cc, const char *why)
+{
+    if (cc->state == LEAT_CONN_CLOSING)
+        return;
+    if (why != NULL && cc->why[0] == '\0')
+        snprintf(cc->why, sizeof cc->why, "%s", why);
+    cc->state = LEAT_CONN_CLOSING;
+    leat_timer_stop(cc->timer);
+    leat_conn_abort(cc->conn);
+    if (cc->served == 0)
+        never_served(cc, NULL);
+}
+
 /* --- timer: pings, idle connections, SETTINGS that never come */
 
 static bool pings(const struct leat_client_conn *cc)
@@ -51,6 +83,12 @@ void leat_client_conn_tick(struct leat_client_conn *cc)
     leat_timer_start(cc->timer, at > now ? at - now : 0, 0);
 }
 
+void leat_client_conn_alive(struct leat_client_conn *cc)
+{
+    cc->ping_at = 0;
+    leat_client_conn_tick(cc);
+}
+
 static void fire(void *arg)
 {
     struct leat_client_conn *cc = arg;
@@ -64,7 +102,7 @@ static void fire(void *arg)
         if (now >= cc->opened_at + SETTINGS_TIMEOUT)
             leat_client_conn_abort(cc, "connected, but the peer says nothing in HTTP/2");
     } else if (cc->ncalls == 0 && c->idle_timeout > 0 && now >= cc->idle_at + c->idle_timeout) {
-        leat_client_conn_retire(cc);
+        close_now(cc);
     } else if (pings(cc)) {
         if (cc->ping_at != 0 && now >= cc->ping_at + c->ping_timeout)
             leat_client_conn_abort(cc, "the peer did not answer a ping in time");
@@ -74,29 +112,11 @@ static void fire(void *arg)
     leat_client_conn_tick(cc);
 }
 
-/* --- closing */
-
-static void close_now(struct leat_client_conn *cc)
-{
-    cc->state = LEAT_CONN_CLOSING;
-    leat_timer_stop(cc->timer);
-    leat_conn_close(cc->conn);
-}
-
-void leat_client_conn_abort(struct leat_client_conn *cc, const char *why)
-{
-    if (cc->state == LEAT_CONN_CLOSING)
-        return;
-    if (why != NULL && cc->why[0] == '\0')
-        snprintf(cc->why, sizeof cc->why, "%s", why);
-    cc->state = LEAT_CONN_CLOSING;
-    leat_timer_stop(cc->timer);
-    leat_conn_abort(cc->conn);
-}
+/* --- rest and retirement */
 
 void leat_client_conn_retire(struct leat_client_conn *cc)
 {
-    if (cc->state == LEAT_CONN_OPENING)
+    if (cc->served == 0)
         leat_client_conn_abort(cc, "the peer refused the connection (GOAWAY)");
     if (cc->state != LEAT_CONN_READY)
         return;
@@ -216,7 +236,6 @@ void leat_client_conn_ready(struct leat_client_conn *cc)
     struct leat_client *c = cc->client;
 
     cc->state = LEAT_CONN_READY;
-    cc->was_ready = true;
     cc->idle_at = cc->heard_at = leat_clock_mono();
     c->dial_at = c->backoff = 0;
     c->speaks = cc->session != NULL ? LEAT_SPEAKS_H2 : LEAT_SPEAKS_H1;
@@ -290,6 +309,7 @@ static void closed(void *self, const char *why)
 {
     struct leat_client_conn *cc = self;
     struct leat_client *c = cc->client;
+    bool ours = cc->state == LEAT_CONN_CLOSING; /* closed by us: told then, if it was a failure */
     const char *reason = cc->why[0] ? cc->why : why ? why : "the connection was closed";
     struct leat_link *l;
 
@@ -306,8 +326,9 @@ static void closed(void *self, const char *why)
         lost(cc, LEAT_OWNER(l, struct leat_client_call, link), reason);
     leat_list_remove(&cc->link);
     leat_client_h2_done(cc);
-    if (!cc->was_ready)
-        leat_client_dial_failed(c, reason);
+    /* Also one that was ready and gone before its first call: else we would dial for ever. */
+    if (cc->served == 0 && !ours)
+        never_served(cc, why);
     leat_client_pump_soon(c);
     conn_free(cc);
 }

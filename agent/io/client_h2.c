@@ -37,6 +37,14 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return rc == 0 ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+/* Headers are being read until their frame is complete. */
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *self)
+{
+    (void)session;
+    ((struct leat_client_conn *)self)->in_headers = frame->hd.stream_id;
+    return 0;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
                    size_t len, void *self)
 {
@@ -69,12 +77,13 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     struct leat_client_call *call = call_of(session, frame->hd.stream_id);
     bool ack = (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0;
 
+    cc->in_headers = 0;
     if (frame->hd.type == NGHTTP2_SETTINGS && !ack)
         on_settings(cc);
     else if (frame->hd.type == NGHTTP2_GOAWAY)
         leat_client_conn_retire(cc);
     else if (frame->hd.type == NGHTTP2_PING && ack)
-        cc->ping_at = 0;
+        leat_client_conn_alive(cc);
     if (call == NULL || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
         (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
@@ -125,10 +134,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
         call->state = LEAT_CALL_ENDING;
     }
     call->stream = 0;
-    if (cc->h2 != NULL)
-        leat_h2_when_flushed(cc->h2, &call->flushed);
-    else
-        call->flushed.run(&call->flushed);
+    leat_h2_when_flushed(cc->h2, &call->flushed);
     return 0;
 }
 
@@ -164,6 +170,7 @@ static nghttp2_session_callbacks *callbacks(void)
     if (nghttp2_session_callbacks_new(&cbs) != 0)
         return NULL;
     leat_h2_set_callbacks(cbs);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cbs, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
@@ -173,7 +180,7 @@ static nghttp2_session_callbacks *callbacks(void)
     return cbs;
 }
 
-int leat_client_h2_session(struct leat_client_conn *cc)
+static int make_session(struct leat_client_conn *cc)
 {
     static const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
@@ -201,7 +208,7 @@ static void failed(void *self, const char *why)
 
 int leat_client_h2_open(struct leat_client_conn *cc)
 {
-    if (leat_client_h2_session(cc) != 0)
+    if (make_session(cc) != 0)
         return -1;
     cc->h2 = leat_h2_new(cc->conn, cc->session, failed, cc);
     if (cc->h2 == NULL)
@@ -243,8 +250,7 @@ void leat_client_h2_start(struct leat_client_conn *cc, struct leat_client_call *
         leat_client_conn_rest(cc);
         return;
     }
-    if (cc->h2 != NULL)
-        leat_h2_flush(cc->h2);
+    leat_h2_flush(cc->h2);
 }
 
 void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call *call)
@@ -255,6 +261,32 @@ void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call 
     leat_h2_flush(cc->h2);
 }
 
+/* The session ended inside a header block: nghttp2 has bounds of its own on one header and on the
+ * number of frames, which end the connection. */
+static void blame_headers(struct leat_client_conn *cc)
+{
+    struct leat_client_call *call = call_of(cc->session, cc->in_headers); /* 0: NULL */
+
+    if (call != NULL && call->state == LEAT_CALL_SENT)
+        leat_incoming_fail(&call->in, LEAT_NET_TOO_LARGE,
+                           "%s: the headers of the answer are too large for a connection, or "
+                           "broken",
+                           call->in.peer);
+}
+
+/* nghttp2 ends a session by itself when the peer breaks the rules, and goes on without a word. */
+static void check_usable(struct leat_client_conn *cc)
+{
+    if (cc->state != LEAT_CONN_READY || nghttp2_session_check_request_allowed(cc->session))
+        return;
+    if (nghttp2_session_get_next_stream_id(cc->session) <= INT32_MAX) {
+        blame_headers(cc);
+        if (cc->why[0] == '\0')
+            snprintf(cc->why, sizeof cc->why, "the peer broke the rules of HTTP/2");
+    }
+    leat_client_conn_retire(cc);
+}
+
 static bool is_http1(struct leat_bytes data)
 {
     return data.len >= 5 && memcmp(data.data, "HTTP/", 5) == 0;
@@ -262,15 +294,14 @@ static bool is_http1(struct leat_bytes data)
 
 void leat_client_h2_read(struct leat_client_conn *cc, struct leat_bytes data)
 {
-    bool first = cc->state == LEAT_CONN_OPENING;
-
-    if (leat_h2_read(cc->h2, data.data, data.len) == 0)
-        return;
-    if (first && is_http1(data))
-        snprintf(cc->why, sizeof cc->why,
-                 "the peer answered in HTTP/1: it does not speak HTTP/2 "
-                 "on this port");
-    leat_client_conn_abort(cc, "the peer broke the rules of HTTP/2");
+    if (cc->state == LEAT_CONN_OPENING && is_http1(data))
+        leat_client_conn_abort(cc, "the peer does not speak HTTP/2 on this port, but HTTP/1");
+    else if (leat_h2_read(cc->h2, data.data, data.len) == 0)
+        check_usable(cc);
+    else {
+        blame_headers(cc);
+        leat_client_conn_abort(cc, "the peer broke the rules of HTTP/2");
+    }
 }
 
 void leat_client_h2_ping(struct leat_client_conn *cc)

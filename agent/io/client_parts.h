@@ -57,7 +57,7 @@ struct leat_client_conn {
     struct leat_client *client; /* NULL: let go, only waits for `closed` */
     struct leat_conn *conn;
     enum leat_client_conn_state state;
-    bool connected, was_ready;
+    bool connected;
     struct leat_link calls;
     uint32_t ncalls;
     uint64_t served;
@@ -70,6 +70,7 @@ struct leat_client_conn {
     /* HTTP/2 */
     nghttp2_session *session;
     uint32_t max_streams;
+    int32_t in_headers; /* stream whose header block is not complete; 0: none */
 };
 
 struct leat_client {
@@ -104,7 +105,7 @@ struct leat_client {
 void leat_client_call_over(struct leat_client_call *call);
 /* Takes it off its connection and lets it wait for a new one, its answer forgotten. */
 void leat_client_call_again(struct leat_client_call *call);
-/* A connection that was never ready is closed: who waited for it is told, or waits on. */
+/* A connection that never had a call is gone: who waited for it is told, or waits on. */
 void leat_client_dial_failed(struct leat_client *c, const char *why);
 /* A new deadline, instead of the one it had. */
 void leat_client_call_until(struct leat_client_call *call, int64_t until);
@@ -131,6 +132,8 @@ void leat_client_conn_leave(struct leat_client_conn *cc);
 void leat_client_conn_rest(struct leat_client_conn *cc);
 /* Ready for calls. */
 void leat_client_conn_ready(struct leat_client_conn *cc);
+/* The peer has answered a ping. */
+void leat_client_conn_alive(struct leat_client_conn *cc);
 /* Arms the timer of pings and idle time. */
 void leat_client_conn_tick(struct leat_client_conn *cc);
 
@@ -146,8 +149,5 @@ void leat_client_h2_start(struct leat_client_conn *cc, struct leat_client_call *
 void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call *call);
 void leat_client_h2_read(struct leat_client_conn *cc, struct leat_bytes data);
 void leat_client_h2_ping(struct leat_client_conn *cc);
-/* A client session whose callbacks fill calls (stream user data) and tell `cc`; for the fuzzer too.
- */
-int leat_client_h2_session(struct leat_client_conn *cc);
 
 #endif

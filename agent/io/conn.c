@@ -100,7 +100,8 @@ static void finish(struct leat_conn *c)
         leat_conn_drop_handle(c);
 }
 
-static void set_why(struct leat_conn *c, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void set_why(struct leat_conn *c, const char *fmt,
+                                                          va_list ap)
 {
     struct leat_err err;
 

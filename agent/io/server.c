@@ -36,8 +36,10 @@ int64_t leat_server_write_timeout(const struct leat_server *s)
 
 static void peer_maybe_free(struct leat_peer *p)
 {
-    if (p->conn == NULL && p->ncalls == 0)
-        leat_free(p);
+    if (p->conn != NULL || p->ncalls != 0)
+        return;
+    leat_list_remove(&p->link);
+    leat_free(p);
 }
 
 static void set_kind(struct leat_peer *p, const struct leat_session_kind *kind)
@@ -141,7 +143,7 @@ static void peer_closed(void *self, const char *why)
         if (!c->gone)
             leat_call_gone(c);
     }
-    leat_list_remove(&p->link);
+    p->due = LEAT_NEVER;
     p->ncalls--;
     peer_maybe_free(p);
 }
@@ -439,7 +441,7 @@ void leat_server_drain(struct leat_server *s, void (*drained)(void *arg), void *
         next = l->next;
         if (p->session != NULL)
             p->kind->drain(p);
-        else
+        else if (p->conn != NULL)
             leat_conn_close(p->conn);
     }
     maybe_drained(s);
@@ -452,9 +454,11 @@ static void release(struct leat_server *s)
     while ((l = leat_list_pop(&s->peers)) != NULL) {
         struct leat_peer *p = LEAT_OWNER(l, struct leat_peer, link);
 
+        p->server = NULL;
+        if (p->conn == NULL)
+            continue;
         if (s->connections != NULL)
             leat_gauge_add(s->connections, -1);
-        p->server = NULL;
         if (s->draining && p->ncalls == 0)
             leat_conn_close(p->conn);
         else

@@ -3,68 +3,24 @@
  * llhttp parses; before it sees them, the bytes of a header block are looked at here, so that what
  * other parsers might read differently never gets further: bare LF or CR, folded lines, NUL. A body
  * of known length is read by the connection straight into its final buffer. */
-#include <llhttp.h>
-#include <stdio.h>
-
+#include "io/server_h1.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "io/server_internal.h"
 
-#define REQUEST_LINE_MAX ((size_t)8 * 1024)
-#define HEAD_BYTES_MAX   LEAT_HEAD_MAX
 /* Empty lines before a request line (RFC 9112 section 2.2 asks to ignore at least one). */
 #define BLANKS_MAX 4
 /* What chunks may cost besides their bytes: so much, and so many bytes for each byte of body. */
 #define CHUNK_OVERHEAD_MAX ((uint64_t)16 * 1024)
 #define CHUNK_OVERHEAD_PER 16
-/* A refused request leaves the connection usable when its body is not longer than this. */
-#define SKIP_MAX   ((uint64_t)256 * 1024)
-#define REPLY_HEAD 512 /* what the headers of a reply usually need */
-#define REPLY_MAX  ((size_t)4 * 1024 * 1024)
+#define REPLY_HEAD         512 /* what the headers of a reply usually need */
+#define REPLY_MAX          ((size_t)4 * 1024 * 1024)
 
-enum phase {
-    H1_IDLE,   /* between requests */
-    H1_HEAD,   /* request line and headers */
-    H1_BODY,   /* and trailers */
-    H1_ANSWER, /* with the service, or its reply is being written */
-    H1_OVER,   /* the connection is closing; nothing more is answered here */
-};
-
-struct h1 {
-    struct leat_peer *p;
-    llhttp_t parser;
-    struct leat_call *call; /* of the request that comes in or is being answered */
-    enum phase phase;
-    bool feeding;  /* in feed(): it carries on by itself */
-    bool complete; /* the request is whole */
-    bool last;     /* the connection ends with this reply */
-    bool ended;    /* the peer has ended its side */
-    bool paused;
-    bool writing;  /* a reply is pending in the connection */
-    bool direct;   /* the body is of known length and kept */
-    bool in_name;  /* the parser is in the name of a header */
-    bool stopped;  /* the request was answered before its end */
-    bool answered; /* at least one request was */
-    bool colon;    /* this header line has had its colon */
-    bool kept;     /* the stash is still needed */
-    int64_t since; /* when the phase began (first byte of a request) */
-    int64_t write_since;
-    size_t line, lines, head, blanks; /* length of this line, how many before it, of the block */
-    uint8_t prev;
-    uint64_t wire;          /* bytes of the body as they came, framing included */
-    uint64_t skip;          /* bytes of a refused body that are still to come */
-    struct leat_buf *stash; /* bytes that came behind a request not yet answered */
-    size_t stash_at;
-    struct leat_bytes out; /* reply that waits for "100 Continue" to be written */
-    struct leat_task again;
-};
-
-static void feed(struct h1 *h, const uint8_t *data, size_t len);
+static void feed(struct leat_h1 *h, const uint8_t *data, size_t len);
 
 /* --- between requests */
 
-static void set_paused(struct h1 *h, bool paused)
+static void set_paused(struct leat_h1 *h, bool paused)
 {
     if (paused == h->paused)
         return;
@@ -75,18 +31,18 @@ static void set_paused(struct h1 *h, bool paused)
         leat_conn_resume(h->p->conn);
 }
 
-static void drop_stash(struct h1 *h)
+static void drop_stash(struct leat_h1 *h)
 {
     leat_buf_unref(h->stash);
     h->stash = NULL;
     h->stash_at = 0;
 }
 
-static void begin_idle(struct h1 *h)
+static void begin_idle(struct leat_h1 *h)
 {
     struct leat_server *s = h->p->server;
 
-    h->phase = H1_IDLE;
+    h->phase = LEAT_H1_IDLE;
     h->since = leat_clock_mono();
     h->line = h->head = h->blanks = 0;
     h->prev = 0;
@@ -97,14 +53,14 @@ static void begin_idle(struct h1 *h)
 }
 
 /* The connection takes what was written along, and gives the peer time to read it. */
-static void end(struct h1 *h)
+static void end(struct leat_h1 *h)
 {
-    h->phase = H1_OVER;
+    h->phase = LEAT_H1_OVER;
     leat_conn_close(h->p->conn);
 }
 
 /* The reply is with the kernel. */
-static void reply_written(struct h1 *h)
+static void reply_written(struct leat_h1 *h)
 {
     struct leat_call *c = h->call;
 
@@ -126,24 +82,24 @@ static void reply_written(struct h1 *h)
 /* Goes on with what came behind the request that is answered now. */
 static void carry_on(struct leat_task *t)
 {
-    struct h1 *h = LEAT_OWNER(t, struct h1, again);
+    struct leat_h1 *h = LEAT_OWNER(t, struct leat_h1, again);
 
-    if (h->phase != H1_IDLE || h->p->server == NULL)
+    if (h->phase != LEAT_H1_IDLE || h->p->server == NULL)
         return;
     h->kept = false;
     if (h->stash != NULL)
         feed(h, h->stash->data + h->stash_at, h->stash->len - h->stash_at);
     if (!h->kept)
         drop_stash(h);
-    if (h->phase == H1_ANSWER || h->p->server == NULL)
+    if (h->phase == LEAT_H1_ANSWER || h->p->server == NULL)
         return;
-    if (h->ended && h->phase != H1_OVER)
+    if (h->ended && h->phase != LEAT_H1_OVER)
         end(h);
     else
         set_paused(h, false);
 }
 
-static void stash_rest(struct h1 *h, const uint8_t *data, size_t len)
+static void stash_rest(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
     if (h->stash != NULL) { /* we are just reading it */
         h->stash_at = h->stash->len - len;
@@ -162,7 +118,7 @@ static void stash_rest(struct h1 *h, const uint8_t *data, size_t len)
 
 /* --- replies */
 
-static void write_reply(struct h1 *h)
+static void write_reply(struct leat_h1 *h)
 {
     int taken;
 
@@ -176,9 +132,9 @@ static void write_reply(struct h1 *h)
 }
 
 /* No memory for the reply: the client sees the connection end and tries again. */
-static void give_up(struct h1 *h)
+static void give_up(struct leat_h1 *h)
 {
-    h->phase = H1_OVER;
+    h->phase = LEAT_H1_OVER;
     leat_conn_abort(h->p->conn);
 }
 
@@ -190,7 +146,7 @@ static void add_line(struct leat_text *t, const char *name, const char *value)
     leat_text_str(t, "\r\n");
 }
 
-static void write_head(struct h1 *h, const struct leat_reply *r, struct leat_text *t)
+static void write_head(struct leat_h1 *h, const struct leat_reply *r, struct leat_text *t)
 {
     struct leat_pair heads[LEAT_REPLY_HEADS];
     char scratch[64];
@@ -215,16 +171,16 @@ static void write_head(struct h1 *h, const struct leat_reply *r, struct leat_tex
 
 static void h1_reply(struct leat_call *c, const struct leat_reply *r)
 {
-    struct h1 *h = c->peer->session;
+    struct leat_h1 *h = c->peer->session;
     struct leat_text t;
     uint8_t *at;
 
-    h->phase = H1_ANSWER;
+    h->phase = LEAT_H1_ANSWER;
     h->write_since = leat_clock_mono();
     if (!h->complete || h->p->server->draining || !h->p->server->conf->keep_alives_enabled ||
         !llhttp_should_keep_alive(&h->parser))
         h->last = true;
-    leat_text_init(&t, REPLY_MAX + HEAD_BYTES_MAX);
+    leat_text_init(&t, REPLY_MAX + LEAT_HEAD_MAX);
     write_head(h, r, &t);
     at = leat_text_ok(&t) ? (uint8_t *)t.data : NULL;
     c->out_more = at;
@@ -237,242 +193,17 @@ static void h1_reply(struct leat_call *c, const struct leat_reply *r)
     write_reply(h);
 }
 
-/* --- the parser's events */
-
-static struct h1 *of_parser(llhttp_t *parser)
-{
-    return parser->data;
-}
-
-static int on_url(llhttp_t *parser, const char *at, size_t len)
-{
-    struct h1 *h = of_parser(parser);
-
-    if (!h->call->open) {
-        leat_head_open(h->call);
-        leat_head_name(h->call, (const uint8_t *)":path", 5);
-        leat_head_middle(h->call);
-    }
-    leat_head_value(h->call, (const uint8_t *)at, len);
-    return 0;
-}
-
-static int on_url_complete(llhttp_t *parser)
-{
-    leat_head_close(of_parser(parser)->call);
-    return 0;
-}
-
-static int on_field(llhttp_t *parser, const char *at, size_t len)
-{
-    struct h1 *h = of_parser(parser);
-
-    if (h->phase != H1_HEAD)
-        return 0; /* a trailer */
-    if (!h->in_name) {
-        h->in_name = true;
-        leat_head_open(h->call);
-    }
-    leat_head_name(h->call, (const uint8_t *)at, len);
-    return 0;
-}
-
-static int on_field_complete(llhttp_t *parser)
-{
-    struct h1 *h = of_parser(parser);
-
-    h->in_name = false;
-    if (h->phase == H1_HEAD)
-        leat_head_middle(h->call);
-    return 0;
-}
-
-static int on_value(llhttp_t *parser, const char *at, size_t len)
-{
-    struct h1 *h = of_parser(parser);
-
-    if (h->phase == H1_HEAD)
-        leat_head_value(h->call, (const uint8_t *)at, len);
-    return 0;
-}
-
-static int on_value_complete(llhttp_t *parser)
-{
-    struct h1 *h = of_parser(parser);
-
-    if (h->phase == H1_HEAD)
-        leat_head_close(h->call);
-    return 0;
-}
-
-/* "100-continue" is the only expectation there is (RFC 9110 section 10.1.1). False: answered. */
-static bool meet_expectation(struct h1 *h)
-{
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct leat_bytes expect = leat_head_find(h->call, "expect"), piece;
-
-    if (expect.len == 0 || h->parser.http_minor == 0)
-        return true;
-    if (!leat_bytes_is_nocase(expect, "100-continue")) {
-        leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, 417, "unknown expectation");
-        return false;
-    }
-    piece = leat_bytes(go_on, sizeof go_on - 1);
-    leat_conn_write(h->p->conn, &piece, 1);
-    return true;
-}
-
-static bool count_hosts(void *arg, struct leat_bytes name, struct leat_bytes value)
-{
-    unsigned *hosts = arg;
-
-    (void)value;
-    *hosts += leat_bytes_is(name, "host");
-    return true;
-}
-
-/* One Host, no more and (in HTTP/1.1) no less: RFC 9112 section 3.2. */
-static bool host_is_sound(struct h1 *h)
-{
-    unsigned hosts = 0;
-    const struct leat_call *c = h->call;
-
-    leat_call_headers(c, count_hosts, &hosts);
-    if (hosts == 1 || (hosts == 0 && h->parser.http_minor == 0))
-        return true;
-    leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, 0, "a request needs exactly one Host header");
-    return false;
-}
-
-/* What is judged before the service's routes are. False: answered. */
-static bool head_is_sound(struct h1 *h)
-{
-    struct leat_call *c = h->call;
-
-    h->last = true; /* who makes such mistakes is not to be believed about what follows */
-    if (h->p->server->env.grpc_only)
-        leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 0,
-                         "this port speaks gRPC over HTTP/2; OTLP/HTTP is usually port 4318");
-    else if (h->parser.http_major != 1)
-        leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 505, "HTTP/1.1 is spoken here");
-    else if (c->too_long || c->no_memory || host_is_sound(h)) {
-        h->last = false;
-        return true;
-    }
-    return false;
-}
-
-/* A refused request leaves the connection usable when its body is short and will surely come. */
-static void plan_refusal(struct h1 *h, uint64_t length)
-{
-    bool waits = leat_head_find(h->call, "expect").len != 0;
-
-    h->stopped = true;
-    h->complete = length == 0 || (length <= SKIP_MAX && !waits);
-    h->skip = h->complete ? length : 0;
-}
-
-static int on_headers(llhttp_t *parser)
-{
-    struct h1 *h = of_parser(parser);
-    struct leat_call *c = h->call;
-    bool chunked = parser->flags & F_CHUNKED;
-    uint64_t length = chunked                            ? UINT64_MAX
-                      : parser->flags & F_CONTENT_LENGTH ? parser->content_length
-                                                         : 0;
-
-    parser->upgrade = 0; /* we never change to another protocol */
-    leat_head_add(c, leat_bytes_str(":method"),
-                  leat_bytes_str(llhttp_method_name(llhttp_get_method(parser))));
-    h->phase = H1_BODY;
-    plan_refusal(h, length);
-    if (!head_is_sound(h) || !leat_call_admit(c, length, false) ||
-        (length != 0 && !meet_expectation(h)))
-        return HPE_USER;
-    h->stopped = h->complete = false;
-    h->skip = 0;
-    h->direct = !chunked && c->body != NULL;
-    return 0;
-}
-
-static int on_body(llhttp_t *parser, const char *at, size_t len)
-{
-    struct h1 *h = of_parser(parser);
-
-    if (leat_call_body(h->call, (const uint8_t *)at, len))
-        return 0;
-    h->stopped = true;
-    return HPE_USER;
-}
-
-static int on_complete(llhttp_t *parser)
-{
-    of_parser(parser)->complete = true;
-    return HPE_PAUSED;
-}
-
-static const llhttp_settings_t parser_settings = {
-    .on_url = on_url,
-    .on_url_complete = on_url_complete,
-    .on_header_field = on_field,
-    .on_header_field_complete = on_field_complete,
-    .on_header_value = on_value,
-    .on_header_value_complete = on_value_complete,
-    .on_headers_complete = on_headers,
-    .on_body = on_body,
-    .on_message_complete = on_complete,
-};
-
 /* --- bytes in */
 
-static void refuse_bytes(struct h1 *h, uint32_t status, const char *text)
+static void refuse_bytes(struct leat_h1 *h, uint32_t status, const char *text)
 {
     h->last = true;
     h->complete = false;
     leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, status, "%s", text);
 }
 
-/* Looks at header bytes up to the end of the block. Returns how many belong to it; *ret_status is
- * not 0 when they must be refused. */
-static size_t scan_head(struct h1 *h, const uint8_t *data, size_t len, bool *ret_end,
-                        uint32_t *ret_status)
-{
-    *ret_end = false;
-    for (size_t i = 0; i < len; i++) {
-        uint8_t b = data[i], prev = h->prev;
-
-        h->prev = b;
-        h->head++;
-        if (prev == '\r' ? b != '\n' : b == '\n') {
-            *ret_status = 400; /* a bare CR or LF */
-        } else if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t')) {
-            *ret_status = 400; /* a folded line, or a blank in a name */
-        } else if (b == '\0') {
-            *ret_status = 400;
-        } else if (h->lines == 0 && h->line >= REQUEST_LINE_MAX) {
-            *ret_status = 414;
-        } else if (h->head > HEAD_BYTES_MAX) {
-            *ret_status = 431;
-        }
-        if (*ret_status != 0)
-            return i;
-        if (b != '\n') {
-            h->line += b != '\r';
-            h->colon |= b == ':';
-            continue;
-        }
-        *ret_end = h->line == 0;
-        h->lines++;
-        h->line = 0;
-        h->colon = false;
-        if (*ret_end)
-            return i + 1;
-    }
-    return len;
-}
-
 /* Feeds the parser. Returns how many bytes it took; what was wrong has been answered. */
-static size_t execute(struct h1 *h, const uint8_t *data, size_t len)
+static size_t execute(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
     llhttp_errno_t err = llhttp_execute(&h->parser, (const char *)data, len);
     size_t taken = len;
@@ -492,17 +223,17 @@ static size_t execute(struct h1 *h, const uint8_t *data, size_t len)
         return len;
     }
     if (h->complete) {
-        h->phase = H1_ANSWER;
+        h->phase = LEAT_H1_ANSWER;
         leat_call_end(h->call);
     }
     return taken;
 }
 
-static size_t feed_head(struct h1 *h, const uint8_t *data, size_t len)
+static size_t feed_head(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
     uint32_t status = 0;
     bool end;
-    size_t n = scan_head(h, data, len, &end, &status);
+    size_t n = leat_h1_scan(h, data, len, &end, &status);
 
     if (status == 0) {
         execute(h, data, n);
@@ -516,11 +247,11 @@ static size_t feed_head(struct h1 *h, const uint8_t *data, size_t len)
     return len;
 }
 
-static size_t feed_body(struct h1 *h, const uint8_t *data, size_t len)
+static size_t feed_body(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
     size_t taken = execute(h, data, len);
 
-    if (h->phase != H1_BODY || h->p->server == NULL)
+    if (h->phase != LEAT_H1_BODY || h->p->server == NULL)
         return taken;
     h->wire += taken;
     if (h->wire - h->call->got > CHUNK_OVERHEAD_MAX + CHUNK_OVERHEAD_PER * h->call->got) {
@@ -532,7 +263,7 @@ static size_t feed_body(struct h1 *h, const uint8_t *data, size_t len)
 }
 
 /* Skips empty lines; the first other byte begins a request. */
-static size_t feed_idle(struct h1 *h, const uint8_t *data, size_t len)
+static size_t feed_idle(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
     size_t i = 0;
 
@@ -547,9 +278,9 @@ static size_t feed_idle(struct h1 *h, const uint8_t *data, size_t len)
         give_up(h);
         return len;
     }
-    llhttp_init(&h->parser, HTTP_REQUEST, &parser_settings);
+    llhttp_init(&h->parser, HTTP_REQUEST, &leat_h1_parser);
     h->parser.data = h;
-    h->phase = H1_HEAD;
+    h->phase = LEAT_H1_HEAD;
     h->since = h->call->begun;
     h->lines = 0;
     h->colon = false;
@@ -558,13 +289,13 @@ static size_t feed_idle(struct h1 *h, const uint8_t *data, size_t len)
     return i;
 }
 
-static void feed(struct h1 *h, const uint8_t *data, size_t len)
+static void feed(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
     h->feeding = true;
     while (len != 0 && h->p->server != NULL) {
         size_t n = len;
 
-        if (h->skip != 0 && h->phase != H1_OVER) {
+        if (h->skip != 0 && h->phase != LEAT_H1_OVER) {
             n = len < h->skip ? len : (size_t)h->skip;
             h->skip -= n;
             data += n;
@@ -572,28 +303,28 @@ static void feed(struct h1 *h, const uint8_t *data, size_t len)
             continue;
         }
         switch (h->phase) {
-        case H1_IDLE:
+        case LEAT_H1_IDLE:
             n = feed_idle(h, data, len);
             break;
-        case H1_HEAD:
+        case LEAT_H1_HEAD:
             n = feed_head(h, data, len);
             break;
-        case H1_BODY:
+        case LEAT_H1_BODY:
             n = feed_body(h, data, len);
             break;
-        case H1_ANSWER:
+        case LEAT_H1_ANSWER:
             if (h->complete)
                 stash_rest(h, data, len);
             set_paused(h, true);
             break;
-        case H1_OVER:
+        case LEAT_H1_OVER:
             break;
         }
         data += n;
         len -= n;
     }
     h->feeding = false;
-    if (h->phase == H1_ANSWER && h->p->server != NULL)
+    if (h->phase == LEAT_H1_ANSWER && h->p->server != NULL)
         set_paused(h, true);
 }
 
@@ -604,10 +335,10 @@ static void h1_read(struct leat_peer *p, const uint8_t *data, size_t len)
 
 static struct leat_conn_room h1_room(struct leat_peer *p)
 {
-    struct h1 *h = p->session;
+    struct leat_h1 *h = p->session;
     struct leat_buf *b;
 
-    if (h->phase != H1_BODY || !h->direct || h->call->body == NULL)
+    if (h->phase != LEAT_H1_BODY || !h->direct || h->call->body == NULL)
         return (struct leat_conn_room){NULL, 0};
     b = h->call->body;
     return (struct leat_conn_room){b->data + b->len, b->cap - b->len};
@@ -617,16 +348,16 @@ static struct leat_conn_room h1_room(struct leat_peer *p)
 
 static void h1_ended(struct leat_peer *p)
 {
-    struct h1 *h = p->session;
+    struct leat_h1 *h = p->session;
 
     h->ended = true;
-    if (h->phase != H1_ANSWER)
+    if (h->phase != LEAT_H1_ANSWER)
         end(h);
 }
 
 static void h1_written(struct leat_peer *p)
 {
-    struct h1 *h = p->session;
+    struct leat_h1 *h = p->session;
 
     if (h->out.len != 0)
         write_reply(h);
@@ -636,7 +367,7 @@ static void h1_written(struct leat_peer *p)
 
 static int h1_open(struct leat_peer *p)
 {
-    struct h1 *h = leat_try_zeroed(sizeof *h);
+    struct leat_h1 *h = leat_try_zeroed(sizeof *h);
 
     if (h == NULL)
         return -1;
@@ -650,7 +381,7 @@ static int h1_open(struct leat_peer *p)
 
 static void h1_closed(struct leat_peer *p)
 {
-    struct h1 *h = p->session;
+    struct leat_h1 *h = p->session;
 
     leat_task_cancel(&h->again);
     drop_stash(h);
@@ -659,13 +390,13 @@ static void h1_closed(struct leat_peer *p)
 
 static void h1_drain(struct leat_peer *p)
 {
-    struct h1 *h = p->session;
+    struct leat_h1 *h = p->session;
 
-    if (h->phase == H1_IDLE && h->stash == NULL)
+    if (h->phase == LEAT_H1_IDLE && h->stash == NULL)
         end(h);
 }
 
-static int64_t tick_idle(struct h1 *h, int64_t now)
+static int64_t tick_idle(struct leat_h1 *h, int64_t now)
 {
     int64_t idle = h->p->server->conf->idle_timeout;
     int64_t due = idle > 0 ? h->since + idle : LEAT_NEVER;
@@ -677,7 +408,7 @@ static int64_t tick_idle(struct h1 *h, int64_t now)
     return due;
 }
 
-static int64_t tick_head(struct h1 *h, int64_t now)
+static int64_t tick_head(struct leat_h1 *h, int64_t now)
 {
     int64_t due = h->since + leat_server_header_timeout(h->p->server);
 
@@ -690,26 +421,26 @@ static int64_t tick_head(struct h1 *h, int64_t now)
 
 static int64_t h1_tick(struct leat_peer *p, int64_t now)
 {
-    struct h1 *h = p->session;
+    struct leat_h1 *h = p->session;
     int64_t due = LEAT_NEVER;
 
     switch (h->phase) {
-    case H1_IDLE:
+    case LEAT_H1_IDLE:
         return tick_idle(h, now);
-    case H1_HEAD:
+    case LEAT_H1_HEAD:
         return tick_head(h, now);
-    case H1_BODY:
+    case LEAT_H1_BODY:
         if (leat_call_in_time(h->call, now, &due))
             return due;
         h->stopped = true;
         return now;
-    case H1_ANSWER:
+    case LEAT_H1_ANSWER:
         if (!h->writing)
             return LEAT_NEVER;
         if (now >= h->write_since + leat_server_write_timeout(p->server))
             leat_conn_abort(p->conn);
         return h->write_since + leat_server_write_timeout(p->server);
-    case H1_OVER:
+    case LEAT_H1_OVER:
         return LEAT_NEVER;
     }
     return due;

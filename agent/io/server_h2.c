@@ -36,17 +36,6 @@ void leat_h2s_abuse(struct leat_h2s *h, const char *what)
 
 /* --- nghttp2's events */
 
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
-{
-    struct leat_h2s *h = user_data;
-
-    (void)session;
-    if (leat_guard_frame(&h->guard, hd))
-        return 0;
-    leat_h2s_abuse(h, "too many frames that carry no request");
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 static uint32_t max_streams(const struct leat_server *s)
 {
     return s->conf->max_concurrent_streams ? s->conf->max_concurrent_streams : MAX_STREAMS;
@@ -220,30 +209,20 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t co
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct leat_h2s *h = user_data;
+    uint32_t code;
 
-    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
-        h->p->server != NULL && !leat_guard_take(&h->guard, COST_RESET))
-        leat_h2s_abuse(h, "too many streams had to be reset");
-    if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-        nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        code = frame->rst_stream.error_code;
+        if (code != NGHTTP2_NO_ERROR &&
+            !leat_guard_take(&h->guard, code == NGHTTP2_REFUSED_STREAM ? 1 : COST_RESET))
+            leat_h2s_abuse(h, "too many streams had to be reset");
+    } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+               (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+               nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                   NGHTTP2_NO_ERROR);
+    }
     return 0;
-}
-
-static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int err,
-                            void *user_data)
-{
-    struct leat_h2s *h = user_data;
-
-    (void)session;
-    (void)frame;
-    (void)err;
-    if (leat_guard_take(&h->guard, COST_RESET))
-        return 0;
-    leat_h2s_abuse(h, "too many invalid frames");
-    return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* --- life of the session */
@@ -267,14 +246,12 @@ static int new_session(struct leat_h2s *h)
         return -1;
     if (nghttp2_session_callbacks_new(&cbs) == 0) {
         leat_h2_set_callbacks(cbs);
-        nghttp2_session_callbacks_set_on_begin_frame_callback(cbs, on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(cbs, on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(cbs, on_stream_close);
         nghttp2_session_callbacks_set_on_frame_send_callback(cbs, on_sent);
-        nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cbs, on_invalid_frame);
         err = nghttp2_session_server_new3(&h->session, cbs, h, options, leat_h2_mem());
         nghttp2_session_callbacks_del(cbs);
     }
@@ -289,7 +266,6 @@ static int greet(struct leat_h2s *h)
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, FRAME_SIZE},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LEAT_HEAD_MAX},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
 
     if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
@@ -341,6 +317,10 @@ static void h2_read(struct leat_peer *p, const uint8_t *data, size_t len)
     struct leat_h2s *h = p->session;
 
     h->last_read = leat_clock_mono();
+    if (!leat_guard_bytes(&h->guard, data, len)) {
+        leat_h2s_abuse(h, "too many frames that carry no request");
+        return;
+    }
     leat_h2_read(h->pump, data, len);
 }
 

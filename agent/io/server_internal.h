@@ -5,7 +5,9 @@
  * server_call.c  a request's way in: headers, route, admission, body, inflating
  * server_head.c  where a call keeps its request headers
  * server_reply.c what every reply carries: headers, CORS, plain texts
- * server_h1.c    HTTP/1.1   server_h2.c  HTTP/2   server_guard.c  abuse and keepalive of HTTP/2
+ * server_h1.c server_h1_parse.c       HTTP/1.1
+ * server_h2.c server_h2_out.c         HTTP/2
+ * server_guard.c                      abuse and keepalive of HTTP/2
  * server_conf.c  the settings */
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H
@@ -196,10 +198,12 @@ struct leat_guard {
     int64_t refilled; /* mono ns */
     int64_t last_ping;
     uint32_t ping_strikes;
+    size_t skip, nhd; /* bytes to the next frame header; how many of it are in `hd` */
+    uint8_t hd[9];
 };
 void leat_guard_init(struct leat_guard *g, int64_t now);
-/* Takes for one frame that came in. False: too many. */
-bool leat_guard_frame(struct leat_guard *g, const nghttp2_frame_hd *hd);
+/* Takes for the frames in these bytes, the connection's next. False: too many. */
+bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len);
 bool leat_guard_take(struct leat_guard *g, unsigned glitches);
 void leat_guard_reward(struct leat_guard *g); /* a request was answered */
 /* False: pings faster than the policy allows. */

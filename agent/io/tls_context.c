@@ -306,7 +306,7 @@ static int set_curves(SSL_CTX *ctx, const struct leat_tls_conf *c, const char **
         if (curve != NULL && *curve != '\0' && strstr(leat_text_get(&list), curve) == NULL)
             leat_text_printf(&list, "%s%s", list.len ? ":" : "", curve);
     }
-    ok = list.len ? SSL_CTX_set1_groups_list(ctx, leat_text_get(&list)) : 1;
+    ok = list.len ? SSL_CTX_set1_groups_list(ctx, list.data) : 1;
     leat_text_done(&list);
     return ok == 1 ? 0 : leat_fail(err, "these curves cannot be used: %s", reason());
 }

@@ -151,12 +151,16 @@ static void open_http2(struct client_peer_conn *pc)
 {
     nghttp2_settings_entry e = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, pc->peer->max_streams};
     nghttp2_session_callbacks *cbs;
+    nghttp2_option *option;
 
     nghttp2_session_callbacks_new(&cbs);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
     nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
-    nghttp2_session_server_new(&pc->session, cbs, pc);
+    nghttp2_option_new(&option);
+    nghttp2_option_set_max_send_header_block_length(option, 4 * 1024 * 1024);
+    nghttp2_session_server_new2(&pc->session, cbs, pc, option);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(cbs);
     if (pc->peer->never_settings)
         return;
@@ -292,12 +296,19 @@ void client_peer_start(struct client_peer *p, struct leat_loop *loop, struct lea
     struct leat_listen_conf conf = {.endpoint = "127.0.0.1:0", .tls = tls};
     struct leat_err err;
 
+    if (p->unix_path != NULL) {
+        conf.endpoint = p->unix_path;
+        conf.unix_socket = true;
+    }
     p->loop = loop;
     p->listener = leat_listen(loop, &conf, on_accept, p, &err);
     if (p->listener == NULL)
         fprintf(stderr, "%s\n", err.text);
     LEAT_CHECK(p->listener != NULL);
-    snprintf(p->endpoint, sizeof p->endpoint, "127.0.0.1:%u", leat_listener_port(p->listener));
+    if (p->unix_path != NULL)
+        snprintf(p->endpoint, sizeof p->endpoint, "unix://%s", p->unix_path);
+    else
+        snprintf(p->endpoint, sizeof p->endpoint, "127.0.0.1:%u", leat_listener_port(p->listener));
 }
 
 void client_peer_stop_listening(struct client_peer *p)
@@ -306,9 +317,8 @@ void client_peer_stop_listening(struct client_peer *p)
     p->listener = NULL;
 }
 
-void client_peer_stop(struct client_peer *p)
+void client_peer_forget(struct client_peer *p)
 {
-    client_peer_stop_listening(p);
     for (int i = 0; i < p->nconns; i++)
         client_peer_abort(&p->conns[i]);
     CLIENT_UNTIL(p->loop, p->nclosed == p->nconns);
@@ -319,6 +329,13 @@ void client_peer_stop(struct client_peer *p)
         leat_text_done(&p->conns[i].headers);
         nghttp2_session_del(p->conns[i].session);
     }
+    p->nconns = p->nclosed = 0;
+}
+
+void client_peer_stop(struct client_peer *p)
+{
+    client_peer_stop_listening(p);
+    client_peer_forget(p);
 }
 
 /* --- exchanges */

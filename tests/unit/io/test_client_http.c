@@ -310,10 +310,7 @@ static void early_close_at_each_byte(void **state)
         exchange(w, &s, "body");
         assert_int_equal(s.a.net, cut == whole ? LEAT_NET_OK : LEAT_NET_FAILED);
         client_sent_done(&s);
-        CLIENT_UNTIL(w->loop, w->peer.nclosed == w->peer.nconns);
-        w->peer.nconns = w->peer.nclosed = 0;
-        leat_text_done(&w->peer.conns[0].in);
-        leat_text_done(&w->peer.conns[0].out);
+        client_peer_forget(&w->peer);
     }
 }
 

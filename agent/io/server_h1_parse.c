@@ -1,0 +1,231 @@
+/* HTTP/1.1: what the parser tells of a request, and what is looked at before it.
+ *
+ * Bytes of a header block are judged here first, so that what other parsers might read differently
+ * never gets further: bare LF or CR, folded lines, blanks in names, NUL. */
+#include "io/server_h1.h"
+
+#define REQUEST_LINE_MAX ((size_t)8 * 1024)
+#define HEAD_BYTES_MAX   LEAT_HEAD_MAX
+/* A refused request leaves the connection usable when its body is not longer than this. */
+#define SKIP_MAX ((uint64_t)256 * 1024)
+
+static struct leat_h1 *of_parser(llhttp_t *parser)
+{
+    return parser->data;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t len)
+{
+    struct leat_h1 *h = of_parser(parser);
+
+    if (!h->call->open) {
+        leat_head_open(h->call);
+        leat_head_name(h->call, (const uint8_t *)":path", 5);
+        leat_head_middle(h->call);
+    }
+    leat_head_value(h->call, (const uint8_t *)at, len);
+    return 0;
+}
+
+static int on_url_complete(llhttp_t *parser)
+{
+    leat_head_close(of_parser(parser)->call);
+    return 0;
+}
+
+static int on_field(llhttp_t *parser, const char *at, size_t len)
+{
+    struct leat_h1 *h = of_parser(parser);
+
+    if (h->phase != LEAT_H1_HEAD)
+        return 0; /* a trailer */
+    if (!h->in_name) {
+        h->in_name = true;
+        leat_head_open(h->call);
+    }
+    leat_head_name(h->call, (const uint8_t *)at, len);
+    return 0;
+}
+
+static int on_field_complete(llhttp_t *parser)
+{
+    struct leat_h1 *h = of_parser(parser);
+
+    h->in_name = false;
+    if (h->phase == LEAT_H1_HEAD)
+        leat_head_middle(h->call);
+    return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t len)
+{
+    struct leat_h1 *h = of_parser(parser);
+
+    if (h->phase == LEAT_H1_HEAD)
+        leat_head_value(h->call, (const uint8_t *)at, len);
+    return 0;
+}
+
+static int on_value_complete(llhttp_t *parser)
+{
+    struct leat_h1 *h = of_parser(parser);
+
+    if (h->phase == LEAT_H1_HEAD)
+        leat_head_close(h->call);
+    return 0;
+}
+
+/* "100-continue" is the only expectation there is (RFC 9110 section 10.1.1). False: answered. */
+static bool meet_expectation(struct leat_h1 *h)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct leat_bytes expect = leat_head_find(h->call, "expect"), piece;
+
+    if (expect.len == 0 || h->parser.http_minor == 0)
+        return true;
+    if (!leat_bytes_is_nocase(expect, "100-continue")) {
+        leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, 417, "unknown expectation");
+        return false;
+    }
+    piece = leat_bytes(go_on, sizeof go_on - 1);
+    leat_conn_write(h->p->conn, &piece, 1);
+    return true;
+}
+
+static bool count_hosts(void *arg, struct leat_bytes name, struct leat_bytes value)
+{
+    unsigned *hosts = arg;
+
+    (void)value;
+    *hosts += leat_bytes_is(name, "host");
+    return true;
+}
+
+/* One Host, no more and (in HTTP/1.1) no less: RFC 9112 section 3.2. */
+static bool host_is_sound(struct leat_h1 *h)
+{
+    unsigned hosts = 0;
+    const struct leat_call *c = h->call;
+
+    leat_call_headers(c, count_hosts, &hosts);
+    if (hosts == 1 || (hosts == 0 && h->parser.http_minor == 0))
+        return true;
+    leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, 0, "a request needs exactly one Host header");
+    return false;
+}
+
+/* What is judged before the service's routes are. False: answered. */
+static bool head_is_sound(struct leat_h1 *h)
+{
+    struct leat_call *c = h->call;
+
+    h->last = true; /* who makes such mistakes is not to be believed about what follows */
+    if (h->p->server->env.grpc_only)
+        leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 0,
+                         "this port speaks gRPC over HTTP/2; OTLP/HTTP is usually port 4318");
+    else if (h->parser.http_major != 1)
+        leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 505, "HTTP/1.1 is spoken here");
+    else if (c->too_long || c->no_memory || host_is_sound(h)) {
+        h->last = false;
+        return true;
+    }
+    return false;
+}
+
+/* A refused request leaves the connection usable when its body is short and will surely come. */
+static void plan_refusal(struct leat_h1 *h, uint64_t length)
+{
+    bool waits = leat_head_find(h->call, "expect").len != 0;
+
+    h->stopped = true;
+    h->complete = length == 0 || (length <= SKIP_MAX && !waits);
+    h->skip = h->complete ? length : 0;
+}
+
+static int on_headers(llhttp_t *parser)
+{
+    struct leat_h1 *h = of_parser(parser);
+    struct leat_call *c = h->call;
+    bool chunked = parser->flags & F_CHUNKED;
+    uint64_t length = chunked                            ? UINT64_MAX
+                      : parser->flags & F_CONTENT_LENGTH ? parser->content_length
+                                                         : 0;
+
+    parser->upgrade = 0; /* we never change to another protocol */
+    leat_head_add(c, leat_bytes_str(":method"),
+                  leat_bytes_str(llhttp_method_name(llhttp_get_method(parser))));
+    h->phase = LEAT_H1_BODY;
+    plan_refusal(h, length);
+    if (!head_is_sound(h) || !leat_call_admit(c, length, false) ||
+        (length != 0 && !meet_expectation(h)))
+        return HPE_USER;
+    h->stopped = h->complete = false;
+    h->skip = 0;
+    h->direct = !chunked && c->body != NULL;
+    return 0;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t len)
+{
+    struct leat_h1 *h = of_parser(parser);
+
+    if (leat_call_body(h->call, (const uint8_t *)at, len))
+        return 0;
+    h->stopped = true;
+    return HPE_USER;
+}
+
+static int on_complete(llhttp_t *parser)
+{
+    of_parser(parser)->complete = true;
+    return HPE_PAUSED;
+}
+
+const llhttp_settings_t leat_h1_parser = {
+    .on_url = on_url,
+    .on_url_complete = on_url_complete,
+    .on_header_field = on_field,
+    .on_header_field_complete = on_field_complete,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_value_complete,
+    .on_headers_complete = on_headers,
+    .on_body = on_body,
+    .on_message_complete = on_complete,
+};
+
+size_t leat_h1_scan(struct leat_h1 *h, const uint8_t *data, size_t len, bool *ret_end,
+                    uint32_t *ret_status)
+{
+    *ret_end = false;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t b = data[i], prev = h->prev;
+
+        h->prev = b;
+        h->head++;
+        if (prev == '\r' ? b != '\n' : b == '\n') {
+            *ret_status = 400; /* a bare CR or LF */
+        } else if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t')) {
+            *ret_status = 400; /* a folded line, or a blank in a name */
+        } else if (b == '\0') {
+            *ret_status = 400;
+        } else if (h->lines == 0 && h->line >= REQUEST_LINE_MAX) {
+            *ret_status = 414;
+        } else if (h->head > HEAD_BYTES_MAX) {
+            *ret_status = 431;
+        }
+        if (*ret_status != 0)
+            return i;
+        if (b != '\n') {
+            h->line += b != '\r';
+            h->colon |= b == ':';
+            continue;
+        }
+        *ret_end = h->line == 0;
+        h->lines++;
+        h->line = 0;
+        h->colon = false;
+        if (*ret_end)
+            return i + 1;
+    }
+    return len;
+}

@@ -1,0 +1,749 @@
+/* HTTP/2 and gRPC, by an honest client and by dishonest frames. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <zlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "io/h2.h"
+#include "lib/io_h2_peer.h"
+
+static struct io_served s;
+static struct io_h2_peer p;
+static bool p_open;
+
+static int setup(void **state)
+{
+    (void)state;
+    io_served_init(&s);
+    p_open = false;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    if (p_open)
+        io_h2_done(&p);
+    io_served_done(&s);
+    return 0;
+}
+
+static void start(void)
+{
+    io_served_start(&s);
+    io_h2_open(&p, leat_server_port(s.server));
+    p_open = true;
+}
+
+static struct io_h2_answer *until_closed(struct io_h2_answer *a)
+{
+    IO_H2_UNTIL(&s, &p, a->closed || p.raw.closed);
+    assert_true(a->closed);
+    return a;
+}
+
+#define MESSAGE "\0\0\0\0\5hello"
+
+/* --- honest */
+
+static void unary_call(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    start();
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->status, 200);
+    assert_int_equal(a->grpc_status, 0);
+    assert_int_equal(a->code, NGHTTP2_NO_ERROR);
+    assert_false(a->trailers_only);
+    assert_string_equal(a->type, "application/grpc");
+    assert_int_equal(a->body.len, 5);
+    assert_memory_equal(a->body.data, "\0\0\0\0\0", 5);
+    assert_string_equal(leat_text_get(&s.body), "hello");
+    assert_string_equal(s.host, "here:1");
+    assert_string_equal(s.path, "/test.Service/Export");
+    assert_true(s.grpc && s.http2);
+    assert_int_equal(s.tag, 3);
+}
+
+static void http_over_h2(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    start();
+    a = until_closed(io_h2_ask(&p, "POST", "/v1/traces?x", "application/json", NULL, "{}", 2));
+    assert_int_equal(a->status, 200);
+    assert_string_equal(leat_text_get(&a->body), "ok");
+    assert_string_equal(leat_text_get(&s.body), "{}");
+    assert_string_equal(s.query, "x");
+    a = until_closed(io_h2_ask(&p, "GET", "/health", NULL, NULL, NULL, 0));
+    assert_int_equal(a->status, 200);
+    a = until_closed(io_h2_ask(&p, "HEAD", "/health", NULL, NULL, NULL, 0));
+    assert_int_equal(a->status, 200);
+    assert_int_equal(a->body.len, 0);
+    a = until_closed(io_h2_ask(&p, "GET", "/v1/traces", NULL, NULL, NULL, 0));
+    assert_int_equal(a->status, 405);
+    a = until_closed(io_h2_ask(&p, "GET", "/none", NULL, NULL, NULL, 0));
+    assert_int_equal(a->status, 404);
+    a = until_closed(io_h2_ask(&p, "POST", "/test.Service/Export", "text/x", NULL, "a", 1));
+    assert_int_equal(a->status, 415);
+    assert_int_equal(s.taken, 3);
+}
+
+static void many_calls_on_one_connection(void **state)
+{
+    struct io_h2_answer *a[20];
+
+    (void)state;
+    start();
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < 1; i++)
+            a[i] = io_h2_grpc(&p, NULL, MESSAGE, 10);
+        until_closed(a[0]);
+        assert_int_equal(a[0]->grpc_status, 0);
+    }
+    assert_int_equal(s.taken, 20);
+    assert_false(p.goaway);
+}
+
+static void large_message_and_windows(void **state)
+{
+    static char body[5 + (1 << 20)];
+    struct io_h2_answer *a;
+
+    (void)state;
+    start();
+    leat_grpc_prefix_write((uint8_t *)body, false, 1 << 20);
+    for (size_t i = 5; i < sizeof body; i++)
+        body[i] = (char)(i * 31);
+    /* 20 MiB in all: more than the connection's window, so credit must come back. */
+    for (int i = 0; i < 20; i++) {
+        a = until_closed(io_h2_grpc(&p, NULL, body, sizeof body));
+        assert_int_equal(a->grpc_status, 0);
+        assert_int_equal(s.body.len, 1 << 20);
+        assert_memory_equal(s.body.data, body + 5, 1 << 20);
+    }
+    assert_true(s.budget.peak == 1 << 20);
+}
+
+static void replies(void **state)
+{
+    struct leat_reply r = {.body = {(const uint8_t *)"partial", 7}};
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.hold = true;
+    start();
+    a = io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, s.nheld == 1);
+    io_served_answer(&s, 0, &r);
+    until_closed(a);
+    assert_int_equal(a->body.len, 12);
+    assert_memory_equal(a->body.data, "\0\0\0\0\7partial", 12);
+    r = (struct leat_reply){.grpc_status = 14,
+                            .grpc_message = "later: 100%\n",
+                            .grpc_details = {(const uint8_t *)"\x08\x0e\x12\x01", 4}};
+    a = io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, s.nheld == 2);
+    io_served_answer(&s, 1, &r);
+    until_closed(a);
+    assert_true(a->trailers_only);
+    assert_int_equal(a->status, 200);
+    assert_int_equal(a->grpc_status, 14);
+    assert_string_equal(a->grpc_message, "later: 100%25%0A");
+    assert_string_equal(a->details, "CA4SAQ");
+}
+
+static void allocations_per_request(void **state)
+{
+    uint64_t before, theirs;
+
+    (void)state;
+    start();
+    until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    s.hold = true;
+    s.body.len = 0;
+    io_h2_grpc(&p, NULL, MESSAGE, 10);
+    before = leat_mem_tries();
+    theirs = leat_h2_tries();
+    while (s.nheld == 0) {
+        const uint8_t *data;
+        ssize_t n;
+
+        while ((n = nghttp2_session_mem_send(p.session, &data)) > 0)
+            io_raw_send(&p.raw, data, (size_t)n);
+        leat_loop_turn(s.loop);
+    }
+    io_served_answer(&s, 0, NULL);
+    leat_loop_turn(s.loop);
+    before = leat_mem_tries() - before;
+    theirs = leat_h2_tries() - theirs;
+    print_message("allocations: ours %d, nghttp2's %d\n", (int)(before - theirs), (int)theirs);
+    assert_int_equal(before - theirs, 2); /* call and body */
+    until_closed(&p.answers[1]);
+}
+
+/* --- refusals */
+
+static void expect_grpc(const struct io_h2_header *more, const void *body, size_t len, int code)
+{
+    struct io_h2_answer *a = until_closed(io_h2_grpc(&p, more, body, len));
+
+    if (a->grpc_status != code)
+        print_error("message: %s\n", a->grpc_message);
+    assert_int_equal(a->grpc_status, code);
+    assert_true(a->trailers_only);
+    assert_int_equal(a->status, 200);
+    assert_int_equal(a->code, NGHTTP2_NO_ERROR);
+}
+
+static void bad_messages(void **state)
+{
+    static const struct io_h2_header brotli[] = {{"grpc-encoding", "br"}, {NULL, NULL}},
+                                     gzip[] = {{"grpc-encoding", "gzip"}, {NULL, NULL}};
+
+    (void)state;
+    start();
+    expect_grpc(NULL, "\0\0\0\0\5hell", 9, LEAT_GRPC_INVALID_ARGUMENT);     /* cut off */
+    expect_grpc(NULL, "\0\0\0", 3, LEAT_GRPC_INVALID_ARGUMENT);             /* in the prefix */
+    expect_grpc(NULL, "", 0, LEAT_GRPC_INVALID_ARGUMENT);                   /* no message */
+    expect_grpc(NULL, NULL, 0, LEAT_GRPC_INVALID_ARGUMENT);                 /* no body */
+    expect_grpc(NULL, "\0\0\0\0\5hello\0", 11, LEAT_GRPC_INVALID_ARGUMENT); /* two messages */
+    expect_grpc(NULL, "\0\0\0\0\0\0\0\0\0\0", 10, LEAT_GRPC_INVALID_ARGUMENT);
+    expect_grpc(NULL, "\2\0\0\0\5hello", 10, LEAT_GRPC_INVALID_ARGUMENT); /* flag */
+    expect_grpc(NULL, "\1\0\0\0\5hello", 10, LEAT_GRPC_INVALID_ARGUMENT); /* compressed how? */
+    expect_grpc(brotli, MESSAGE, 10, LEAT_GRPC_UNIMPLEMENTED);
+    assert_string_equal(p.answers[p.n - 1].accept, "identity,gzip,zstd,snappy");
+    expect_grpc(gzip, "\1\0\0\0\5hello", 10, LEAT_GRPC_INVALID_ARGUMENT); /* not gzip */
+    assert_int_equal(s.taken, 0);
+    until_closed(io_h2_grpc(&p, gzip, MESSAGE, 10)); /* may be left plain */
+    until_closed(io_h2_grpc(&p, NULL, "\0\0\0\0\0", 5));
+    assert_int_equal(s.taken, 2);
+    assert_int_equal(s.body.len, 0);
+    assert_int_equal(until_closed(io_h2_ask(&p, "POST", "/test.Service/Other",
+                                            "application/grpc+proto", NULL, MESSAGE, 10))
+                         ->grpc_status,
+                     LEAT_GRPC_UNIMPLEMENTED);
+    assert_false(p.goaway);
+}
+
+static void too_large_is_said_at_once(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    start();
+    p.upload_stays = true; /* prefix, one byte, then silence */
+    a = io_h2_grpc(&p, NULL, "\0\x7f\xff\xff\xffx", 6);
+    until_closed(a);
+    assert_int_equal(a->grpc_status, LEAT_GRPC_RESOURCE_EXHAUSTED);
+    assert_int_equal(s.budget.peak, 0);
+    p.upload_stays = false;
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->grpc_status, 0);
+}
+
+static void budget_spent_is_said(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.budget.limit = 4;
+    start();
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->grpc_status, LEAT_GRPC_UNAVAILABLE);
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_OVERLOAD);
+    assert_true(s.last_refusal.retry_after_ms > 0);
+}
+
+static void refused_bytes_do_not_use_up_the_connection(void **state)
+{
+    static char body[600000];
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.budget.limit = 1000;
+    start();
+    leat_grpc_prefix_write((uint8_t *)body, false, sizeof body - 5);
+    for (int i = 0; i < 28; i++) /* 16.8 MB: more than the window of the connection */
+        until_closed(io_h2_ask(&p, "POST", i % 2 ? "/nowhere" : "/test.Service/Export",
+                               "application/grpc", NULL, body, sizeof body));
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->grpc_status, 0);
+    assert_false(p.goaway);
+}
+
+static void compressed_messages(void **state)
+{
+    static const struct io_h2_header gzip[] = {{"grpc-encoding", "gzip"}, {NULL, NULL}};
+    static char plain[2 << 20];
+    uint8_t packed[65536];
+    z_stream z;
+
+    (void)state;
+    start();
+    for (int big = 0; big < 2; big++) {
+        struct io_h2_answer *a;
+
+        memset(&z, 0, sizeof z);
+        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, 0), Z_OK);
+        z.next_in = (Bytef *)plain;
+        z.avail_in = big ? sizeof plain : 1000;
+        z.next_out = packed + 5;
+        z.avail_out = sizeof packed - 5;
+        assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+        leat_grpc_prefix_write(packed, true, (uint32_t)z.total_out);
+        a = until_closed(io_h2_grpc(&p, gzip, packed, z.total_out + 5));
+        assert_int_equal(a->grpc_status, big ? LEAT_GRPC_RESOURCE_EXHAUSTED : 0);
+        deflateEnd(&z);
+    }
+    assert_int_equal(s.body.len, 1000);
+}
+
+static void deadlines(void **state)
+{
+    static const struct io_h2_header soon[] = {{"grpc-timeout", "20m"}, {NULL, NULL}};
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.hold = true;
+    start();
+    a = until_closed(io_h2_grpc(&p, soon, MESSAGE, 10));
+    assert_int_equal(a->grpc_status, LEAT_GRPC_DEADLINE_EXCEEDED);
+    assert_int_equal(s.nheld, 1);
+    io_served_answer(&s, 0, NULL); /* goes nowhere */
+    p.upload_stays = true;
+    a = until_closed(io_h2_grpc(&p, soon, MESSAGE, 7)); /* never complete */
+    assert_int_equal(a->grpc_status, LEAT_GRPC_DEADLINE_EXCEEDED);
+    assert_int_equal(leat_budget_used(&s.budget), 0);
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_TIMEOUT);
+}
+
+static void client_resets(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.hold = true;
+    start();
+    a = io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, s.nheld == 1);
+    nghttp2_submit_rst_stream(p.session, 0, a->id, NGHTTP2_CANCEL);
+    p.upload_stays = true;
+    a = io_h2_grpc(&p, NULL, MESSAGE, 8);
+    IO_H2_UNTIL(&s, &p, leat_budget_used(&s.budget) == 5);
+    nghttp2_submit_rst_stream(p.session, 0, a->id, NGHTTP2_CANCEL);
+    IO_H2_UNTIL(&s, &p, leat_budget_used(&s.budget) == 0);
+    io_served_answer(&s, 0, NULL);
+    s.hold = p.upload_stays = false;
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->grpc_status, 0);
+}
+
+static void connection_lost_in_every_phase(void **state)
+{
+    (void)state;
+    s.hold = true;
+    start();
+    io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, s.nheld == 1);
+    p.upload_stays = true;
+    io_h2_grpc(&p, NULL, MESSAGE, 8);
+    IO_H2_UNTIL(&s, &p, leat_budget_used(&s.budget) == 5);
+    io_h2_done(&p);
+    p_open = false;
+    while (leat_budget_used(&s.budget) != 0)
+        leat_loop_turn(s.loop);
+    io_served_answer(&s, 0, NULL);
+}
+
+/* --- life of connections */
+
+static void on_drained(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+static void drain(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.hold = true;
+    start();
+    a = io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, s.nheld == 1);
+    leat_server_drain(s.server, on_drained, &s.drained);
+    IO_H2_UNTIL(&s, &p, p.goaway);
+    assert_int_equal(p.goaway_code, NGHTTP2_NO_ERROR);
+    assert_int_equal(p.goaway_last, a->id);
+    assert_false(s.drained);
+    io_served_answer(&s, 0, NULL);
+    until_closed(a);
+    assert_int_equal(a->grpc_status, 0);
+    IO_H2_UNTIL(&s, &p, s.drained && p.raw.closed);
+}
+
+static void server_freed_under_calls(void **state)
+{
+    (void)state;
+    s.hold = true;
+    start();
+    io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, s.nheld == 1);
+    leat_server_free(s.server);
+    s.server = NULL;
+    IO_H2_UNTIL(&s, &p, p.raw.closed);
+}
+
+static void age_and_idle(void **state)
+{
+    (void)state;
+    s.conf.keepalive.server_parameters.max_connection_idle = 40 * LEAT_MS;
+    start();
+    until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    IO_H2_UNTIL(&s, &p, p.raw.closed);
+    assert_true(p.goaway);
+    assert_int_equal(p.goaway_code, NGHTTP2_NO_ERROR);
+    io_h2_done(&p);
+    s.conf.keepalive.server_parameters.max_connection_idle = 0;
+    s.conf.keepalive.server_parameters.max_connection_age = 40 * LEAT_MS;
+    s.conf.keepalive.server_parameters.max_connection_age_grace = 40 * LEAT_MS;
+    s.hold = true;
+    io_h2_open(&p, leat_server_port(s.server));
+    io_h2_grpc(&p, NULL, MESSAGE, 10);
+    IO_H2_UNTIL(&s, &p, p.raw.closed);
+    assert_true(p.goaway);
+}
+
+static void dead_peers_are_noticed(void **state)
+{
+    (void)state;
+    s.conf.keepalive.server_parameters.time = 20 * LEAT_MS;
+    s.conf.keepalive.server_parameters.timeout = 30 * LEAT_MS;
+    start();
+    IO_H2_UNTIL(&s, &p, p.pinged); /* and answered by nghttp2 */
+    IO_H2_UNTIL(&s, &p, !(p.pinged = false) && leat_server_port(s.server) != 0);
+    while (!p.raw.closed) { /* nobody answers any more */
+        leat_loop_turn(s.loop);
+        io_raw_poll(&p.raw);
+    }
+}
+
+static void too_many_pings(void **state)
+{
+    (void)state;
+    s.conf.keepalive.has_enforcement = true;
+    s.conf.keepalive.enforcement_policy.min_time = 300 * LEAT_SEC;
+    start();
+    for (int i = 0; i < 5; i++)
+        nghttp2_submit_ping(p.session, 0, NULL);
+    IO_H2_UNTIL(&s, &p, p.raw.closed);
+    assert_int_equal(p.goaway_code, NGHTTP2_ENHANCE_YOUR_CALM);
+    assert_string_equal(p.goaway_word, "too_many_pings");
+}
+
+static void zero_window_does_not_hold_calls(void **state)
+{
+    static const nghttp2_settings_entry none = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0};
+    struct io_h2_answer *a;
+
+    (void)state;
+    s.conf.write_timeout = 40 * LEAT_MS;
+    start();
+    nghttp2_submit_settings(p.session, 0, &none, 1);
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->code, NGHTTP2_CANCEL);
+}
+
+static void headers_beyond_the_caps(void **state)
+{
+    static char big[60001];
+    struct io_h2_header many[150];
+    struct io_h2_header two[] = {{"x-a", big}, {"x-b", big}, {NULL, NULL}};
+    char names[140][16];
+    struct io_h2_answer *a;
+
+    (void)state;
+    memset(big, 'v', sizeof big - 1);
+    start();
+    for (int i = 0; i < 140; i++) {
+        snprintf(names[i], sizeof names[i], "x-%d", i);
+        many[i] = (struct io_h2_header){names[i], "v"};
+    }
+    many[140].name = NULL;
+    a = until_closed(io_h2_ask(&p, "POST", "/v1/traces", NULL, many, "x", 1));
+    assert_int_equal(a->status, 431);
+    a = until_closed(io_h2_ask(&p, "POST", "/v1/traces", NULL, two + 1, "x", 1));
+    assert_int_equal(a->status, 200);
+    assert_int_equal(s.taken, 1);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    io_served_start(&s);
+    leat_text_reserve(&s.body, 100);
+    for (uint64_t n = 1; n < 60; n++) {
+        struct io_h2_answer *a;
+
+        io_h2_open(&p, leat_server_port(s.server));
+        p_open = true;
+        leat_text_reserve(&p.raw.in, 4096);
+        a = io_h2_grpc(&p, NULL, MESSAGE, 10);
+        leat_text_reserve(&a->body, 100);
+        leat_mem_fail_at(n);
+        IO_H2_UNTIL(&s, &p, a->closed || p.raw.closed);
+        leat_mem_fail_at(0);
+        io_h2_done(&p);
+        p_open = false;
+        for (int i = 0; i < 10; i++)
+            leat_loop_turn(s.loop);
+    }
+    assert_int_equal(leat_budget_used(&s.budget), 0);
+}
+
+/* --- floods: raw frames on a raw socket */
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define FRAMES  2000
+
+static void frame(struct leat_text *t, size_t len, int type, int flags, uint32_t stream,
+                  const void *payload)
+{
+    uint8_t h[9] = {(uint8_t)(len >> 16),    (uint8_t)(len >> 8),    (uint8_t)len,
+                    (uint8_t)type,           (uint8_t)flags,         (uint8_t)(stream >> 24),
+                    (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
+
+    leat_text_add(t, h, sizeof h);
+    leat_text_add(t, payload, len);
+}
+
+/* :method POST, :scheme http, :path /, with a literal path "/test.Service/Export" and
+ * content-type application/grpc. */
+static const char request_block[] = "\x83\x86\x04\x14/test.Service/Export\x41\x01x\x5f\x10"
+                                    "application/grpc";
+#define BLOCK_LEN (sizeof request_block - 1)
+
+enum flood {
+    PINGS,
+    PING_ACKS,
+    SETTINGS,
+    PRIORITIES,
+    UPDATES,
+    EMPTY_DATA,
+    PADDED_DATA,
+    RAPID_RESET,
+    CONTINUATIONS,
+    UNKNOWN,
+    OVERFLOWING_UPDATES,
+    ZERO_UPDATES,
+    BAD_PRIORITY_LENGTH,
+    DATA_AFTER_END,
+    HEADERS_AFTER_END,
+    HPACK_BOMB,
+    REFUSED_STREAMS,
+    BAD_HEADERS,
+    FLOODS,
+};
+
+static void one(struct leat_text *t, enum flood kind, uint32_t i)
+{
+    static const uint8_t zeros[64];
+    uint32_t stream = 2 * i + 3;
+
+    switch (kind) {
+    case PINGS:
+        frame(t, 8, 6, 0, 0, zeros);
+        break;
+    case PING_ACKS:
+        frame(t, 8, 6, 1, 0, zeros);
+        break;
+    case SETTINGS:
+        frame(t, 0, 4, 0, 0, NULL);
+        break;
+    case PRIORITIES:
+        frame(t, 5, 2, 0, stream, "\0\0\0\0\x10");
+        break;
+    case UPDATES:
+        frame(t, 4, 8, 0, 0, "\0\0\0\1");
+        break;
+    case EMPTY_DATA:
+        frame(t, 0, 0, 0, 1, NULL);
+        break;
+    case PADDED_DATA:
+        frame(t, 11, 0, 8, 1, "\n\0\0\0\0\0\0\0\0\0\0");
+        break;
+    case RAPID_RESET:
+        frame(t, BLOCK_LEN, 1, 4, stream, request_block);
+        frame(t, 4, 3, 0, stream, "\0\0\0\10");
+        break;
+    case CONTINUATIONS:
+        if (i == 0)
+            frame(t, BLOCK_LEN, 1, 0, stream, request_block);
+        else
+            frame(t, 0, 9, 0, 3, NULL);
+        break;
+    case UNKNOWN:
+        frame(t, 4, 77, 0, 0, zeros);
+        break;
+    case OVERFLOWING_UPDATES:
+        frame(t, BLOCK_LEN, 1, 4, stream, request_block);
+        frame(t, 4, 8, 0, stream, "\x7f\xff\xff\xff");
+        break;
+    case ZERO_UPDATES:
+        frame(t, BLOCK_LEN, 1, 4, stream, request_block);
+        frame(t, 4, 8, 0, stream, zeros);
+        break;
+    case BAD_PRIORITY_LENGTH:
+        frame(t, BLOCK_LEN, 1, 4, stream, request_block);
+        frame(t, 4, 2, 0, stream, zeros);
+        break;
+    case DATA_AFTER_END:
+        frame(t, BLOCK_LEN, 1, 5, stream, request_block);
+        frame(t, 5, 0, 0, stream, zeros);
+        break;
+    case HEADERS_AFTER_END:
+        frame(t, BLOCK_LEN, 1, 5, stream, request_block);
+        frame(t, BLOCK_LEN, 1, 5, stream, request_block);
+        break;
+    case HPACK_BOMB: {
+        char block[8000];
+        int n = 0;
+
+        memcpy(block, request_block, BLOCK_LEN);
+        n = (int)BLOCK_LEN;
+        if (i == 0) { /* 4000 bytes into the dynamic table, */
+            n += sprintf(block + n, "\x40\x02xx\x7f\xa1\x1e");
+            memset(block + n, 'v', 4000);
+            n += 4000;
+        }
+        memset(block + n, 0xbe, 3000); /* then 3000 times by one byte each */
+        frame(t, (size_t)n + 3000, 1, 5, stream, block);
+        break;
+    }
+    case REFUSED_STREAMS:
+        frame(t, BLOCK_LEN, 1, 4, stream, request_block);
+        break;
+    case BAD_HEADERS:
+        frame(t, 12, 1, 5, stream, "\x83\x86\x84\x00\x01X\x01y\0\0\0\0");
+        break;
+    case FLOODS:
+        break;
+    }
+}
+
+static void floods_end_the_connection(void **state)
+{
+    (void)state;
+    s.hold = false;
+    s.conf.max_concurrent_streams = 50;
+    io_served_start(&s);
+    for (int kind = 0; kind < FLOODS; kind++) {
+        struct leat_text t;
+        struct io_raw raw;
+        uint32_t sent = 0;
+
+        leat_text_init(&t, 1 << 20);
+        io_raw_open(&raw, leat_server_port(s.server));
+        leat_text_add(&t, PREFACE, 24);
+        frame(&t, 0, 4, 0, 0, NULL);
+        frame(&t, BLOCK_LEN, 1, 4, 1, request_block);
+        io_raw_send_all(&raw, s.loop, t.data, t.len);
+        for (; sent < FRAMES && !raw.closed; sent++) {
+            leat_text_clear(&t);
+            one(&t, (enum flood)kind, sent);
+            io_raw_send_all(&raw, s.loop, t.data, t.len);
+        }
+        for (int i = 0; i < 100 && !raw.closed; i++) {
+            leat_loop_turn(s.loop);
+            io_raw_poll(&raw);
+        }
+        print_message("flood %d: closed after %u\n", kind, sent);
+        assert_true(raw.closed);
+        leat_text_done(&t);
+        io_raw_done(&raw);
+    }
+    assert_int_equal(leat_budget_used(&s.budget), 0);
+    io_h2_open(&p, leat_server_port(s.server)); /* others are served all the while */
+    p_open = true;
+    assert_int_equal(until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10))->grpc_status, 0);
+}
+
+static void endless_headers_are_ended(void **state)
+{
+    struct leat_text t;
+    struct io_raw raw;
+
+    (void)state;
+    s.conf.read_header_timeout = 40 * LEAT_MS;
+    io_served_start(&s);
+    io_raw_open(&raw, leat_server_port(s.server));
+    leat_text_init(&t, 1 << 20);
+    leat_text_add(&t, PREFACE, 24);
+    frame(&t, 0, 4, 0, 0, NULL);
+    frame(&t, BLOCK_LEN, 1, 0, 1, request_block);
+    io_raw_send_all(&raw, s.loop, t.data, t.len);
+    IO_RAW_UNTIL(&s, &raw, raw.closed);
+    assert_true(io_raw_has(&raw, "request headers that do not end"));
+    leat_text_done(&t);
+    io_raw_done(&raw);
+}
+
+static void garbage_after_the_preface(void **state)
+{
+    struct io_raw raw;
+    char junk[400];
+
+    (void)state;
+    io_served_start(&s);
+    memset(junk, 0xff, sizeof junk);
+    io_raw_open(&raw, leat_server_port(s.server));
+    io_raw_send_all(&raw, s.loop, PREFACE, 24);
+    io_raw_send_all(&raw, s.loop, junk, sizeof junk);
+    IO_RAW_UNTIL(&s, &raw, raw.closed);
+    io_raw_done(&raw);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(unary_call),
+        T(http_over_h2),
+        T(many_calls_on_one_connection),
+        T(large_message_and_windows),
+        T(replies),
+        T(allocations_per_request),
+        T(bad_messages),
+        T(too_large_is_said_at_once),
+        T(budget_spent_is_said),
+        T(refused_bytes_do_not_use_up_the_connection),
+        T(compressed_messages),
+        T(deadlines),
+        T(client_resets),
+        T(connection_lost_in_every_phase),
+        T(drain),
+        T(server_freed_under_calls),
+        T(age_and_idle),
+        T(dead_peers_are_noticed),
+        T(too_many_pings),
+        T(zero_window_does_not_hold_calls),
+        T(headers_beyond_the_caps),
+        T(every_allocation_may_fail),
+        T(floods_end_the_connection),
+        T(endless_headers_are_ended),
+        T(garbage_after_the_preface),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
