@@ -331,6 +331,50 @@ static void keep_alive_and_close(void **state)
     IO_RAW_UNTIL(&s, &r, r.closed);
 }
 
+static void keep_alive_switched_off(void **state)
+{
+    (void)state;
+    s.conf.keep_alives_enabled = false;
+    start();
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK);
+    assert_true(io_raw_has(&r, "connection: close\r\n"));
+    IO_RAW_UNTIL(&s, &r, r.closed);
+}
+
+static void unwanted_bodies_are_thrown_away(void **state)
+{
+    static char body[65536];
+
+    (void)state;
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n");
+    assert_true(io_raw_send_all(&r, s.loop, body, sizeof body));
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, OK));
+    assert_int_equal(s.body.len, 0);
+    assert_int_equal(s.budget.peak, 0);
+    ask("GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", "413 ");
+}
+
+static void stalled_bodies_are_given_up(void **state)
+{
+    (void)state;
+    leat_clock_fake(1000 * LEAT_SEC, 1000 * LEAT_SEC);
+    start();
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nx");
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 99999);
+    for (int i = 0; i < 40 && !io_raw_has(&r, "408 "); i++) {
+        assert_int_equal(leat_budget_used(&s.budget), i <= 30 ? 99999 : 0);
+        leat_clock_step(LEAT_SEC);
+        for (int turn = 0; turn < 5; turn++)
+            leat_loop_turn(s.loop);
+        io_raw_send(&r, "y", 1); /* a byte a second is no progress */
+        io_raw_poll(&r);
+    }
+    assert_true(io_raw_has(&r, "408 "));
+    assert_int_equal(leat_budget_used(&s.budget), 0);
+    leat_clock_real();
+}
+
 static void upgrades_are_ignored(void **state)
 {
     (void)state;
@@ -636,6 +680,9 @@ int main(void)
         T(budget_spent_is_said),
         T(expect_continue),
         T(keep_alive_and_close),
+        T(keep_alive_switched_off),
+        T(unwanted_bodies_are_thrown_away),
+        T(stalled_bodies_are_given_up),
         T(upgrades_are_ignored),
         T(half_closed_client_gets_its_answer),
         T(reply_after_the_client_has_gone),
