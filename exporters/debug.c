@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "flow/component.h"
 #include "flow/sender.h"
 #include "proto/otlp_text.h"
@@ -18,10 +20,13 @@
 #define FEW_PIECES 64
 
 enum { BASIC, NORMAL, DETAILED, PRETTY };
+enum { LEVEL_DEBUG, LEVEL_INFO };
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const verbosities[] = {"basic", "normal", "detailed", "pretty", NULL};
 
 struct debug_conf {
-    int verbosity;
+    int verbosity, loglevel;
+    bool has_loglevel;
     uint32_t sampling_initial, sampling_thereafter;
     bool use_internal_logger;
     struct leat_strings output_paths;
@@ -32,6 +37,10 @@ static const struct leat_field fields[] = {
     LEAT_ENUM(struct debug_conf, verbosity, "basic", verbosities,
               "basic: counts; normal: a line per record; detailed: every field; pretty: compact "
               "coloured lines."),
+    LEAT_ENUM(struct debug_conf, loglevel, "info", levels,
+              "the old key of 'logging': debug means verbosity detailed, info normal, others basic",
+              .flags = LEAT_DEPRECATED, .alias = "logLevel",
+              .present = LEAT_PRESENT(struct debug_conf, has_loglevel)),
     LEAT_UINT(struct debug_conf, sampling_initial, "2", "So many batches are shown each second, …"),
     LEAT_UINT(struct debug_conf, sampling_thereafter, "1",
               "… then every so manieth; 0: no more in that second."),
@@ -49,10 +58,19 @@ struct debug {
     const struct leat_env *env;
     FILE **outputs;
     uint32_t noutputs;
+    int verbosity;
     bool colour;
     int64_t second; /* of the sampling */
     uint64_t seen;
 };
+
+/* What the old key meant. */
+static int verbosity_of(const struct debug_conf *conf)
+{
+    if (!conf->has_loglevel)
+        return conf->verbosity;
+    return conf->loglevel == LEVEL_DEBUG ? DETAILED : conf->loglevel == LEVEL_INFO ? NORMAL : BASIC;
+}
 
 /* --- outputs */
 
@@ -84,7 +102,7 @@ static int open_outputs(struct debug *self, struct leat_err *err)
     const struct leat_strings *paths = &self->conf->output_paths;
 
     self->outputs = leat_new_array(paths->count + 1, sizeof(FILE *));
-    if (self->conf->verbosity == PRETTY)
+    if (self->verbosity == PRETTY)
         return add_output(self, "stdout", err);
     if (self->conf->use_internal_logger)
         return add_output(self, "stderr", err);
@@ -104,6 +122,7 @@ static int debug_open(void *self_, const struct leat_env *env, struct leat_err *
 
     self->conf = env->conf;
     self->env = env;
+    self->verbosity = verbosity_of(self->conf);
     self->colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0');
     return open_outputs(self, err);
 }
@@ -152,7 +171,7 @@ static void show(struct debug *self, enum leat_signal signal, const struct leat_
     struct leat_text text;
 
     leat_text_init(&text, MAX_TEXT);
-    if (self->conf->verbosity == PRETTY) {
+    if (self->verbosity == PRETTY) {
         leat_otlp_text_pretty(signal, pieces, n, self->colour, &text);
     } else {
         if (self->conf->use_internal_logger)
@@ -162,9 +181,9 @@ static void show(struct debug *self, enum leat_signal signal, const struct leat_
         if (text.len > 0 && text.data[text.len - 1] != '\n')
             leat_text_char(&text, '\n');
     }
-    if (self->conf->verbosity == NORMAL)
+    if (self->verbosity == NORMAL)
         leat_otlp_text_normal(signal, pieces, n, &text);
-    if (self->conf->verbosity == DETAILED)
+    if (self->verbosity == DETAILED)
         leat_otlp_text_detailed(signal, pieces, n, &text);
     if (leat_text_ok(&text))
         write_text(self, &text);

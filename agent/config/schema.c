@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/err.h"
 #include "config/document.h"
 #include "config/suggest.h"
 #include "config/units.h"
@@ -200,7 +201,7 @@ static void fill_map(struct fill *f, const struct leat_field *field, const struc
 static void fill_list(struct fill *f, const struct level *l, const struct leat_field *field,
                       const struct leat_node *n, const char *path, struct leat_items *member)
 {
-    char item_path[MAX_PATH];
+    char item_path[MAX_PATH + 24];
 
     if (n->kind != LEAT_NODE_LIST) {
         wrong_kind(f, field, n, path);
@@ -216,7 +217,7 @@ static void fill_list(struct fill *f, const struct level *l, const struct leat_f
         char *conf = (char *)member->items + i * field->item_size;
         struct level item = {
             .fields = field->group, .node = n->items[i], .path = item_path, .depth = l->depth + 1};
-        snprintf(item_path, sizeof item_path, "%s[%zu]", path, i);
+        snprintf(item_path, sizeof item_path, "%.*s[%zu]", MAX_PATH - 24, path, i);
         member->count++;
         if (leat_value_defaults(field->group, NULL, conf, f->arena) != 0) {
             no_memory(f, n, path);
@@ -302,6 +303,17 @@ static void one_spelling(struct fill *f, const struct level *l, const struct lea
                      field->alias, field->name);
 }
 
+/* A group that contains the setting has given it a value of its own. */
+static bool has_default(const struct leat_field *field, const void *conf)
+{
+    const char *text;
+
+    if (field->type != LEAT_F_STRING)
+        return false;
+    memcpy(&text, (const char *)conf + field->offset, sizeof text);
+    return text != NULL && text[0] != '\0';
+}
+
 static void fill_field(struct fill *f, const struct level *l, const struct leat_field *field,
                        void *conf)
 {
@@ -314,7 +326,7 @@ static void fill_field(struct fill *f, const struct level *l, const struct leat_
     else if (field->alias != NULL)
         one_spelling(f, l, field);
     join(path, l->path, key == NULL ? field->name : key->text);
-    if ((field->flags & LEAT_REQUIRED) && (n == NULL || is_empty(n)))
+    if ((field->flags & LEAT_REQUIRED) && (n == NULL ? !has_default(field, conf) : is_empty(n)))
         wrong(f,
               n != NULL         ? n->key
               : l->node == NULL ? (struct leat_place){0}

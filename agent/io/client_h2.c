@@ -134,10 +134,7 @@ static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, voi
         call->state = LEAT_CALL_ENDING;
     }
     call->stream = 0;
-    if (cc->h2 != NULL)
-        leat_h2_when_flushed(cc->h2, &call->flushed);
-    else
-        call->flushed.run(&call->flushed);
+    leat_h2_when_flushed(cc->h2, &call->flushed);
     return 0;
 }
 
@@ -183,7 +180,7 @@ static nghttp2_session_callbacks *callbacks(void)
     return cbs;
 }
 
-int leat_client_h2_session(struct leat_client_conn *cc)
+static int make_session(struct leat_client_conn *cc)
 {
     static const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
@@ -211,7 +208,7 @@ static void failed(void *self, const char *why)
 
 int leat_client_h2_open(struct leat_client_conn *cc)
 {
-    if (leat_client_h2_session(cc) != 0)
+    if (make_session(cc) != 0)
         return -1;
     cc->h2 = leat_h2_new(cc->conn, cc->session, failed, cc);
     if (cc->h2 == NULL)
@@ -253,8 +250,7 @@ void leat_client_h2_start(struct leat_client_conn *cc, struct leat_client_call *
         leat_client_conn_rest(cc);
         return;
     }
-    if (cc->h2 != NULL)
-        leat_h2_flush(cc->h2);
+    leat_h2_flush(cc->h2);
 }
 
 void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call *call)

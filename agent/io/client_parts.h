@@ -13,6 +13,7 @@
 #include "io/client_h1.h"
 #include "io/client_request.h"
 #include "io/conn.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "io/url.h"
 
@@ -114,6 +115,13 @@ void leat_client_pump(struct leat_client *c);
 /* The next pump comes from the loop, not from here. */
 void leat_client_pump_soon(struct leat_client *c);
 
+/* The client's timer and its task. */
+void leat_client_fire(void *arg);
+void leat_client_run(struct leat_task *t);
+
+/* --- client_setup.c */
+void leat_client_done(struct leat_client *c); /* frees what leat_client_new() made */
+
 /* --- client_conn.c */
 struct leat_client_conn *leat_client_dial(struct leat_client *c); /* NULL: no memory */
 /* Room for one more call. */
@@ -149,8 +157,5 @@ void leat_client_h2_start(struct leat_client_conn *cc, struct leat_client_call *
 void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call *call);
 void leat_client_h2_read(struct leat_client_conn *cc, struct leat_bytes data);
 void leat_client_h2_ping(struct leat_client_conn *cc);
-/* A client session whose callbacks fill calls (stream user data) and tell `cc`; for the fuzzer too.
- */
-int leat_client_h2_session(struct leat_client_conn *cc);
 
 #endif

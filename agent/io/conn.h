@@ -1,7 +1,8 @@
 /* A byte stream to a peer: TCP or Unix socket, in the clear or under TLS, from listen or from dial.
  *
  * Events come on the loop's thread. A connection ends with exactly one `closed` event, after which
- * it is gone. Events never come from inside leat_conn_* calls, except where said. */
+ * it is gone; after leat_conn_close() or _abort() nothing but `closed` comes. Events never come
+ * from inside leat_conn_* calls. */
 #ifndef LEAT_IO_CONN_H
 #define LEAT_IO_CONN_H
 
@@ -36,23 +37,28 @@ struct leat_conn_events {
 /* Sets who gets the events. Must be done before the loop's next turn. */
 void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events, void *self);
 
-/* Writes all pieces in order, gathered. 1: taken, the pieces may go at once; 0: pending, they must
- * stay valid until `written` (or `closed`), and no other write may be made before; -1: the
- * connection has failed, `closed` will come. */
+/* Writes all pieces in order, gathered; not before `opened`. 1: taken, the pieces may go at once;
+ * 0: pending, the bytes they point at must stay valid until `written` (or `closed`), and no other
+ * write may be made before; -1: the connection has failed or was closed, `closed` will come. The
+ * array itself may go in any case. */
 int leat_conn_write(struct leat_conn *c, const struct leat_bytes *pieces, size_t n);
 bool leat_conn_pending(const struct leat_conn *c); /* a write is pending */
 
 void leat_conn_pause(struct leat_conn *c); /* no `read` until resumed; the peer feels it by TCP */
 void leat_conn_resume(struct leat_conn *c);
-void leat_conn_close(
-    struct leat_conn *c); /* after what was written (TLS: close_notify); `closed` follows */
+/* Ends it after what was written (TLS: close_notify). `closed` follows when the peer has ended too,
+ * at the latest a second after the last byte; before `opened` it is the same as abort. */
+void leat_conn_close(struct leat_conn *c);
 void leat_conn_abort(struct leat_conn *c); /* at once; `closed` follows */
 
 struct leat_loop *leat_conn_loop(const struct leat_conn *c);
-const char *leat_conn_peer(const struct leat_conn *c); /* "192.0.2.1:4711", "[::1]:80", "unix" */
+/* Accepted: "192.0.2.1:4711", "[::1]:80", "unix". Dialled: as it was asked for, "jaeger:4317", or
+ * the path. */
+const char *leat_conn_peer(const struct leat_conn *c);
 /* The protocol chosen by ALPN ("h2"), or NULL. */
 const char *leat_conn_alpn(const struct leat_conn *c);
 bool leat_conn_is_tls(const struct leat_conn *c);
+/* Bytes of the socket: under TLS, ciphertext. */
 uint64_t leat_conn_bytes_in(const struct leat_conn *c);
 uint64_t leat_conn_bytes_out(const struct leat_conn *c);
 

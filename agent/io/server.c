@@ -3,10 +3,14 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "io/auth.h"
+#include "io/codec.h"
 #include "io/server_internal.h"
 
 /* How often overdue connections and calls are looked for; more often when a setting is shorter. */
@@ -14,6 +18,7 @@
 #define TICK_MIN (5 * LEAT_MS)
 /* RFC 9113 section 3.4. */
 #define PREFACE_LEN 24
+#define SHARE_MAX   1200 /* bytes of the name under which workers share a port */
 static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /* --- connections */
@@ -353,11 +358,15 @@ static int find_auth(struct leat_server *s, struct leat_err *err)
 static int start_listening(struct leat_server *s, struct leat_err *err)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
+    char share[SHARE_MAX];
     struct leat_listen_conf lc = {.endpoint = s->conf->endpoint,
                                   .unix_socket = s->conf->transport != NULL &&
                                                  strcmp(s->conf->transport, "unix") == 0,
-                                  .share = s->env.who};
+                                  .share = share};
 
+    /* One component may have a gRPC and an HTTP server, both on port 0. */
+    snprintf(share, sizeof share, "%s %.*s", s->env.grpc_only ? "grpc" : "http", SHARE_MAX - 8,
+             s->env.who);
     if (s->conf->has_tls) {
         s->tls = leat_tls_server_new(&s->conf->tls, alpn, err);
         if (s->tls == NULL)

@@ -4,9 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "io/auth.h"
+#include "io/codec.h"
+#include "io/grpc.h"
 #include "io/server_internal.h"
 
 /* Calls open at one server at a time, however many connections and streams there are: what they

@@ -2,6 +2,7 @@
  * straight into its final buffer. */
 #include "io/server_h1.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"

@@ -13,6 +13,7 @@
 #define LEAT_IO_SERVER_INTERNAL_H
 
 #include "io/conn.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "io/listen.h"
 #include "io/server.h"

@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/meter.h"
 #include "flow/fanout.h"
+#include "flow/ledger.h"
 #include "flow/selfobs.h"
 #include "io/auth.h"
 #include "run/parcel.h"
@@ -13,10 +15,11 @@
 
 #define MAX_BEHIND 64
 
-/* Where one component's batches pass to the next; counts both sides. */
+/* Where one component's batches pass to the next; counts both sides. Of several edges that carry
+ * copies of one batch only the first counts for the side it comes from. */
 struct edge {
     struct leat_outlet to;
-    struct leat_ledger *from, *into;
+    struct leat_ledger *from, *into; /* from NULL: another edge counts there */
     bool from_receiver;
     struct leat_counter *outgoing[LEAT_SIGNALS],
         *incoming[LEAT_SIGNALS]; /* of processors; else NULL */
@@ -72,7 +75,8 @@ static void edge_take(void *self, struct leat_batch *b)
 
     if (e->from_receiver)
         leat_ledger_count(e->from, b->signal, LEAT_IN, b->items);
-    leat_ledger_count(e->from, b->signal, LEAT_OUT, b->items);
+    if (e->from != NULL)
+        leat_ledger_count(e->from, b->signal, LEAT_OUT, b->items);
     if (e->outgoing[b->signal] != NULL)
         leat_count(e->outgoing[b->signal], b->items);
     leat_ledger_count(e->into, b->signal, LEAT_IN, b->items);
@@ -103,17 +107,17 @@ static struct leat_outlet entrance(struct leat_graph *g, struct node *node, enum
 }
 
 static struct leat_outlet edge_between(struct leat_graph *g, struct node *from, struct node *into,
-                                       enum leat_signal s)
+                                       enum leat_signal s, bool is_first)
 {
     struct edge *e = leat_new(sizeof *e);
 
     e->next_made = g->edges;
     g->edges = e;
-    e->from = &from->ledger;
-    e->from_receiver = from->item->component->kind == LEAT_RECEIVER;
+    e->from = is_first ? &from->ledger : NULL;
+    e->from_receiver = is_first && from->item->component->kind == LEAT_RECEIVER;
     e->into = &into->ledger;
     e->to = entrance(g, into, s);
-    if (from->item->component->kind == LEAT_PROCESSOR)
+    if (is_first && from->item->component->kind == LEAT_PROCESSOR)
         e->outgoing[s] = from->obs.outgoing;
     if (into->item->component->kind == LEAT_PROCESSOR)
         e->incoming[s] = into->obs.incoming;
@@ -300,11 +304,13 @@ static struct leat_outlet into_pipelines(struct leat_graph *g, struct node *from
         if (behind[i]->promise < *promise)
             *promise = behind[i]->promise;
         if (in->nprocessors > 0) {
-            outlets[outs++] = edge_between(g, from, pipe->processors[0], s);
+            outlets[outs] = edge_between(g, from, pipe->processors[0], s, outs == 0);
+            outs++;
             continue;
         }
-        for (size_t k = 0; k < in->nexporters && k < 64; k++)
-            outlets[outs++] = edge_between(g, from, node_of(g, behind[i]->exporters[k]), s);
+        for (size_t k = 0; k < in->nexporters && k < 64; k++, outs++)
+            outlets[outs] =
+                edge_between(g, from, node_of(g, behind[i]->exporters[k]), s, outs == 0);
     }
     if (outs == 0) {
         leat_free(outlets);
@@ -348,7 +354,8 @@ static struct leat_outlet to_exporters(struct leat_graph *g, struct pipeline *pi
     struct leat_outlet *outlets = leat_new_array(in->nexporters, sizeof *outlets);
 
     for (size_t i = 0; i < in->nexporters; i++)
-        outlets[i] = edge_between(g, from, node_of(g, pipe->plan->exporters[i]), in->signal);
+        outlets[i] =
+            edge_between(g, from, node_of(g, pipe->plan->exporters[i]), in->signal, i == 0);
     return to_all(g, outlets, in->nexporters);
 }
 
@@ -367,9 +374,9 @@ static int open_pipeline(struct leat_graph *g, struct pipeline *pipe, struct lea
     for (size_t i = in->nprocessors; i-- > 0;) {
         struct node *n = pipe->processors[i];
         n->env.promise = pipe->plan->promise;
-        n->env.next[in->signal] = i + 1 < in->nprocessors
-                                      ? edge_between(g, n, pipe->processors[i + 1], in->signal)
-                                      : to_exporters(g, pipe, n);
+        n->env.next[in->signal] =
+            i + 1 < in->nprocessors ? edge_between(g, n, pipe->processors[i + 1], in->signal, true)
+                                    : to_exporters(g, pipe, n);
         if (open_node(g, n, err) < 0)
             return -1;
     }

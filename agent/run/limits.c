@@ -45,7 +45,7 @@ static void own_cgroup(char *out, size_t size)
     while (fgets(line, sizeof line, f) != NULL) {
         if (strncmp(line, "0::", 3) == 0) {
             line[strcspn(line, "\n")] = '\0';
-            snprintf(out, size, "%s", line + 3);
+            snprintf(out, size, "%.*s", (int)size - 1, line + 3);
         }
     }
     fclose(f);

@@ -7,8 +7,16 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 
 #define PEER_MAX ((size_t)64 * 1024 * 1024)
+
+void client_must(const void *made, const struct leat_err *err)
+{
+    if (made == NULL)
+        fprintf(stderr, "%s\n", err->text);
+    LEAT_CHECK(made != NULL);
+}
 
 /* --- bytes out */
 
@@ -296,12 +304,17 @@ void client_peer_start(struct client_peer *p, struct leat_loop *loop, struct lea
     struct leat_listen_conf conf = {.endpoint = "127.0.0.1:0", .tls = tls};
     struct leat_err err;
 
+    if (p->unix_path != NULL) {
+        conf.endpoint = p->unix_path;
+        conf.unix_socket = true;
+    }
     p->loop = loop;
     p->listener = leat_listen(loop, &conf, on_accept, p, &err);
-    if (p->listener == NULL)
-        fprintf(stderr, "%s\n", err.text);
-    LEAT_CHECK(p->listener != NULL);
-    snprintf(p->endpoint, sizeof p->endpoint, "127.0.0.1:%u", leat_listener_port(p->listener));
+    client_must(p->listener, &err);
+    if (p->unix_path != NULL)
+        snprintf(p->endpoint, sizeof p->endpoint, "unix://%s", p->unix_path);
+    else
+        snprintf(p->endpoint, sizeof p->endpoint, "127.0.0.1:%u", leat_listener_port(p->listener));
 }
 
 void client_peer_stop_listening(struct client_peer *p)
@@ -310,9 +323,8 @@ void client_peer_stop_listening(struct client_peer *p)
     p->listener = NULL;
 }
 
-void client_peer_stop(struct client_peer *p)
+void client_peer_forget(struct client_peer *p)
 {
-    client_peer_stop_listening(p);
     for (int i = 0; i < p->nconns; i++)
         client_peer_abort(&p->conns[i]);
     CLIENT_UNTIL(p->loop, p->nclosed == p->nconns);
@@ -323,6 +335,13 @@ void client_peer_stop(struct client_peer *p)
         leat_text_done(&p->conns[i].headers);
         nghttp2_session_del(p->conns[i].session);
     }
+    p->nconns = p->nclosed = 0;
+}
+
+void client_peer_stop(struct client_peer *p)
+{
+    client_peer_stop_listening(p);
+    client_peer_forget(p);
 }
 
 /* --- exchanges */

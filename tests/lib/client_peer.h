@@ -42,11 +42,13 @@ struct client_peer {
     bool http1, http2;
     uint32_t max_streams; /* HTTP/2: told in SETTINGS; 0: no word */
     bool never_settings;
+    const char *unix_path; /* NULL: TCP on 127.0.0.1 */
 };
 
 /* Set the callbacks, then start. `tls` may be NULL. */
 void client_peer_start(struct client_peer *p, struct leat_loop *loop, struct leat_tls *tls);
-void client_peer_stop(struct client_peer *p); /* aborts what is open, waits, frees */
+void client_peer_stop(struct client_peer *p);   /* aborts what is open, waits, frees */
+void client_peer_forget(struct client_peer *p); /* the connections; listens on */
 void client_peer_stop_listening(struct client_peer *p);
 void client_peer_send(struct client_peer_conn *pc, const void *data, size_t len);
 void client_peer_text(struct client_peer_conn *pc, const char *text);
@@ -76,6 +78,9 @@ void client_sent_done(struct client_sent *s);
         while (!(cond))                                                                            \
             leat_loop_turn(loop);                                                                  \
     } while (0)
+
+/* Ends the test with the sentence when nothing was made. */
+void client_must(const void *made, const struct leat_err *err);
 
 /* A self-signed certificate for 127.0.0.1 and localhost and its key, as PEM; made once. */
 const char *client_cert_pem(void);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/err.h"
 #include "base/text.h"
 #include "config/yaml.h"
 #include "lib/config_help.h"
@@ -426,20 +427,44 @@ static void wrong_tables(void **state)
         fail_msg("%s", err.text);
 }
 
+struct required_conf {
+    const char *endpoint;
+};
+struct outer_conf {
+    struct required_conf server;
+};
+
+static const struct leat_field required_fields[] = {
+    LEAT_STRING(struct required_conf, endpoint, NULL, "Where.", .flags = LEAT_REQUIRED),
+    LEAT_END,
+};
+static const struct leat_field outer_fields[] = {
+    LEAT_GROUP(struct outer_conf, server, required_fields, struct required_conf, "A server.",
+               .def = "endpoint=localhost:1"),
+    LEAT_END,
+};
+
+static void required_is_met_by_the_default_of_the_group(void **state)
+{
+    struct world w;
+    struct outer_conf conf = {{NULL}};
+
+    (void)state;
+    fill(&w, "server: {}");
+    assert_int_equal(leat_schema_fill(outer_fields, &conf, w.node, "x", &w.arena, w.diags), 0);
+    assert_string_equal(conf.server.endpoint, "localhost:1");
+    done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(values),
-        cmocka_unit_test(nulls_are_defaults),
-        cmocka_unit_test(messages),
-        cmocka_unit_test(paths),
-        cmocka_unit_test(secrets),
-        cmocka_unit_test(no_memory),
-        cmocka_unit_test(checks),
-        cmocka_unit_test(printed),
-        cmocka_unit_test(references),
-        cmocka_unit_test(wrong_tables),
+        cmocka_unit_test(defaults),   cmocka_unit_test(required_is_met_by_the_default_of_the_group),
+        cmocka_unit_test(values),     cmocka_unit_test(nulls_are_defaults),
+        cmocka_unit_test(messages),   cmocka_unit_test(paths),
+        cmocka_unit_test(secrets),    cmocka_unit_test(no_memory),
+        cmocka_unit_test(checks),     cmocka_unit_test(printed),
+        cmocka_unit_test(references), cmocka_unit_test(wrong_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "config/diag.h"
 #include "io/tls.h"
 #include "lib/io_certs.h"
 #include "lib/io_loopback.h"
@@ -455,6 +456,37 @@ static void replaced_files_are_read_for_new_connections(void **state)
     leat_clock_real();
 }
 
+/* Each allocation of a connection's data in turn: it ends with a sentence or works, and nothing
+ * leaks. */
+static void no_memory_at_each_step(void **state)
+{
+    struct leat_tls_conf server = server_conf(), client = client_conf();
+    uint64_t nth = 0, used;
+
+    (void)state;
+    do {
+        struct io_pair p = {.dial = {.host = "127.0.0.1"}};
+        struct leat_err err;
+
+        p.listen.tls = leat_tls_server_new(&server, http_alpn, &err);
+        p.dial.tls = leat_tls_client_new(&client, h2_alpn, &err);
+        io_pair_listen(&p);
+        p.dial.port = leat_listener_port(p.listener);
+        used = leat_mem_tries();
+        leat_mem_fail_at(++nth);
+        p.client.conn = leat_dial(p.loop, &p.dial);
+        if (p.client.conn != NULL) {
+            leat_conn_handle(p.client.conn, &io_end_events, &p.client);
+            IO_UNTIL(p.loop, p.client.closed || (p.client.opened && p.server.opened));
+            assert_true(p.client.opened || p.client.has_why);
+        }
+        used = leat_mem_tries() - used;
+        leat_mem_fail_at(0);
+        done_tls(&p);
+    } while (nth <= used);
+    assert_true(nth > 5); /* two connections, two filters, one dialling */
+}
+
 static void assert_refused(struct leat_tls_conf conf, bool server, const char *part)
 {
     struct leat_err err = {""};
@@ -506,6 +538,35 @@ static void wrong_settings_are_told_in_words(void **state)
     assert_true(leat_tls_client_on(&CONF(0)));
 }
 
+/* The same mistakes, as `leat validate` shows them: each at the setting it is about. */
+static void check_names_the_setting(void **state)
+{
+    struct leat_diags *diags = leat_diags_new();
+    struct leat_check *c = leat_check_new(NULL, "receivers.otlp", diags);
+    struct leat_tls_conf conf = {.min_version = "7", .ca_file = "x", .ca_pem = "y"};
+    struct leat_err err;
+
+    (void)state;
+    assert_int_equal(leat_schema_verify(leat_tls_client_fields, &err), 0);
+    assert_int_equal(leat_schema_verify(leat_tls_server_fields, &err), 0);
+    leat_tls_check(&conf, true, "protocols.grpc.tls", c);
+    assert_int_equal(leat_diags_errors(diags), 3);
+    conf = (struct leat_tls_conf){.cert_file = "/nonexistent", .key_file = certs.server.key};
+    leat_tls_check(&conf, true, "tls", c);
+    assert_int_equal(leat_diags_errors(diags), 4);
+    assert_non_null(strstr(leat_diags_at(diags, 3)->path, "receivers.otlp.tls.cert_file"));
+    assert_non_null(strstr(leat_diags_at(diags, 3)->text, "cannot read /nonexistent"));
+    conf = server_conf();
+    leat_tls_check(&conf, true, "tls", c);
+    conf = (struct leat_tls_conf){.insecure = true};
+    leat_tls_check(&conf, false, "tls", c);
+    conf = (struct leat_tls_conf){0}; /* the system's roots */
+    leat_tls_check(&conf, false, "tls", c);
+    assert_int_equal(leat_diags_errors(diags), 4);
+    leat_check_free(c);
+    leat_diags_free(diags);
+}
+
 static int make_certs(void **state)
 {
     (void)state;
@@ -537,6 +598,8 @@ int main(void)
         cmocka_unit_test(silent_peers_are_dropped),
         cmocka_unit_test(replaced_files_are_read_for_new_connections),
         cmocka_unit_test(wrong_settings_are_told_in_words),
+        cmocka_unit_test(check_names_the_setting),
+        cmocka_unit_test(no_memory_at_each_step),
     };
 
     return cmocka_run_group_tests(tests, make_certs, remove_certs);

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# A collector with the components the tests talk to, made by its builder (ocb). Usage: otelcol.sh install
+. "$(dirname "$0")/common.sh"
+VERSION=${OTELCOL_VERSION:-v0.155.0} # builder, core components, contrib
+STABLE=${OTELCOL_STABLE:-v1.61.0}    # the core's stable modules of the same release
+CORE=go.opentelemetry.io/collector
+CONTRIB=github.com/open-telemetry/opentelemetry-collector-contrib
+need_go
+
+complete() {
+    local part
+    for part in $CORE/receiver/otlpreceiver $CORE/exporter/otlpexporter $CORE/exporter/otlphttpexporter $CONTRIB/exporter/fileexporter; do
+        has_module otelcol "$part" "$VERSION" || return 1
+    done
+}
+complete && exit 0
+
+has_module builder $CORE/cmd/builder "$VERSION" || {
+    folder=$(new_module builder)
+    (cd "$folder" && go mod edit -require="$CORE/cmd/builder@$VERSION")
+    go_build "$folder" builder $CORE/cmd/builder
+}
+folder=$PEERS/build/otelcol
+rm -rf "$folder" && mkdir -p "$folder"
+cat > "$folder/builder.yaml" <<CONF
+dist: {name: otelcol, description: peer of the tests, version: ${VERSION#v}, output_path: $folder/src, module: peers/otelcol}
+receivers:
+  - gomod: $CORE/receiver/otlpreceiver $VERSION
+processors:
+  - gomod: $CORE/processor/batchprocessor $VERSION
+exporters:
+  - gomod: $CORE/exporter/otlpexporter $VERSION
+  - gomod: $CORE/exporter/otlphttpexporter $VERSION
+  - gomod: $CORE/exporter/debugexporter $VERSION
+  - gomod: $CONTRIB/exporter/fileexporter $VERSION
+providers:
+  - gomod: $CORE/confmap/provider/envprovider $STABLE
+  - gomod: $CORE/confmap/provider/fileprovider $STABLE
+CONF
+# The builder only writes the sources. Its usual `go mod tidy` also asks for what the components' tests need; here
+# the requirements come from the list above and `go build -mod=mod` resolves what the program really imports.
+"$PEERS/bin/builder" --config "$folder/builder.yaml" --skip-strict-versioning --skip-compilation --skip-get-modules ||
+    cannot "the builder failed"
+(
+    cd "$folder/src"
+    rm -f go.mod go.sum
+    go mod init peers/otelcol 2> /dev/null
+    sed -nE 's/^ *- gomod: ([^ ]+) ([^ ]+)$/-require=\1@\2/p' ../builder.yaml | xargs go mod edit "-require=$CORE/otelcol@$VERSION"
+)
+go_build "$folder/src" otelcol .
