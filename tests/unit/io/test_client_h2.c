@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/h2.h"
+#include "io/client_parts.h"
 #include "lib/client_grpc_world.h"
 
 /* --- many calls */
@@ -452,6 +452,68 @@ static void cancelled_and_freed(void **state)
     }
 }
 
+/* The caller may free its bytes as soon as leat_client_free() returns, also in the middle of a
+ * write.
+ */
+static void freed_while_writing(void **state)
+{
+    struct client_grpc_world *w = *state;
+    size_t len = 16 * 1024 * 1024;
+    char *big = malloc(len + 1);
+    struct client_sent s;
+
+    memset(big, 'x', len);
+    big[len] = '\0';
+    client_grpc_start(w);
+    client_grpc_exchange(w, &s);
+    client_sent_done(&s);
+    nghttp2_session_set_local_window_size(w->peer.conns[0].session, 0, 0, 1 << 30);
+    client_peer_h2_flush(&w->peer.conns[0]);
+    leat_conn_pause(w->peer.conns[0].conn);
+    client_sent_init(&s, "/", big);
+    leat_client_send(w->client, &s.x);
+    for (int i = 0; i < 20; i++)
+        leat_loop_turn(w->loop);
+    leat_client_free(w->client);
+    w->client = NULL;
+    memset(big, 'y', len);
+    free(big);
+    assert_int_equal(s.a.net, LEAT_NET_CANCELLED);
+    client_sent_done(&s);
+    leat_conn_resume(w->peer.conns[0].conn);
+    CLIENT_UNTIL(w->loop, w->peer.nclosed == 1);
+}
+
+/* Each allocation of an exchange fails in turn, the ones of connecting included. */
+static void no_memory_is_a_failure(void **state)
+{
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+    uint64_t nth = 0, before, made;
+
+    client_grpc_start(w);
+    do {
+        client_sent_init(&s, "/p/m", "x");
+        s.x.timeout = 200 * LEAT_MS; /* the peer, too, may have been the one without memory */
+        before = leat_mem_tries();
+        leat_mem_fail_at(++nth);
+        leat_client_send(w->client, &s.x);
+        CLIENT_UNTIL(w->loop, s.done);
+        leat_mem_fail_at(0);
+        made = leat_mem_tries() - before;
+        assert_int_not_equal(s.a.net, LEAT_NET_CANCELLED);
+        if (made < nth)
+            assert_int_equal(s.a.net, LEAT_NET_OK); /* none failed */
+        client_sent_done(&s);
+        assert_true(nth < 1000);
+        for (int i = 0; i < w->peer.nconns; i++)
+            client_peer_abort(&w->peer.conns[i]);
+        client_peer_forget(&w->peer);
+        CLIENT_UNTIL(w->loop, leat_list_empty(&w->client->conns)); /* a fresh one each time */
+    } while (made >= nth);
+    assert_true(nth > 10);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, client_grpc_setup, client_grpc_teardown)
 
 int main(void)
@@ -475,6 +537,8 @@ int main(void)
         T(a_dead_peer_fails_its_ping),
         T(a_living_peer_answers_its_pings),
         T(cancelled_and_freed),
+        T(freed_while_writing),
+        T(no_memory_is_a_failure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
