@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/auth.h"
 #include "io/client_parts.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 
 #define H2_CONNS_MAX       4        /* connections that share the streams */
 #define BACKOFF_MIN        LEAT_SEC /* between attempts that nobody's request fails by */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/auth.h"
 
 #define PATH_MAX_BYTES ((size_t)16 * 1024)
 #define GRPC_IDLE      (30 * 60 * LEAT_SEC) /* an unused gRPC connection is closed after this */

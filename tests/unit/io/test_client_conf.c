@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "config/yaml.h"
 #include "io/client.h"
 #include "lib/config_help.h"

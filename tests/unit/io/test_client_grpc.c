@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "lib/client_grpc_world.h"
 

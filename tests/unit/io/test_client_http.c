@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/auth.h"
 #include "lib/client_http_world.h"
 
 static void one_request_on_the_wire(void **state)
