@@ -7,6 +7,8 @@
 
 #include "exporters/otlp_send.h"
 #include "flow/sender.h"
+#include "io/codec.h"
+#include "io/grpc.h"
 #include "proto/otlp_reply.h"
 
 #define MAX_ANSWER ((size_t)4 * 1024 * 1024) /* OTLP: at most this much of an answer is read */

@@ -5,6 +5,8 @@
  * ("Failures"). */
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/text.h"
 #include "exporters/otlp_send.h"
 #include "flow/sender.h"
 #include "proto/otlp_json.h"

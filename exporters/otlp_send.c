@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 #include "proto/otlp_reply.h"
 
 #define MEMORY_RETRY_MS 200

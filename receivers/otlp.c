@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "flow/origin.h"
 
 #define GRPC_DEFAULT_MESSAGE ((size_t)4 * 1024 * 1024)
 #define HTTP_DEFAULT_BODY    ((size_t)20 * 1024 * 1024)
@@ -66,6 +67,20 @@ static void check(const void *conf_, struct leat_check *c)
         leat_server_check(&conf->protocols.grpc, true, "protocols.grpc", c);
     if (conf->protocols.has_http)
         leat_server_check(&conf->protocols.http.server, false, "protocols.http", c);
+}
+
+static bool keep_header(void *origin, struct leat_bytes name, struct leat_bytes value)
+{
+    return leat_origin_add(origin, name, value) == 0;
+}
+
+int leat_otlp_keep_origin(struct leat_call *call, struct leat_batch *batch)
+{
+    batch->origin = leat_origin_new(leat_call_info(call)->peer);
+    if (batch->origin == NULL)
+        return -1;
+    leat_call_headers(call, keep_header, batch->origin);
+    return 0;
 }
 
 /* A leading slash is added where the setting has none. */

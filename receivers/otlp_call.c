@@ -2,6 +2,12 @@
  *
  * Source of the answers: OTLP specification (failures, retryable codes, partial success) and the
  * collector's tables (receiver/otlpreceiver/internal/errors, internal/statusutil). */
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/meter.h"
+#include "base/text.h"
+#include "io/grpc.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
 #include "receivers/otlp.h"
@@ -180,21 +186,6 @@ static bool decode(struct leat_call *call, struct otlp_call *state, struct leat_
     }
 }
 
-static bool keep_header(void *origin, struct leat_bytes name, struct leat_bytes value)
-{
-    return leat_origin_add(origin, name, value) == 0;
-}
-
-/* 0, or -1: no memory. */
-static int keep_origin(struct leat_call *call, struct leat_batch *batch)
-{
-    batch->origin = leat_origin_new(leat_call_info(call)->peer);
-    if (batch->origin == NULL)
-        return -1;
-    leat_call_headers(call, keep_header, batch->origin);
-    return 0;
-}
-
 static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat_buf *body)
 {
     struct leat_otlp_receiver *r = state->receiver;
@@ -208,7 +199,7 @@ static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat
         return;
     }
     leat_ack_init(&state->ack, outcome_told);
-    if (r->include_metadata[t] && keep_origin(call, batch) < 0) {
+    if (r->include_metadata[t] && leat_otlp_keep_origin(call, batch) < 0) {
         leat_batch_done(batch, leat_retry(LEAT_GRPC_UNAVAILABLE, RETRY_MS, "out of memory"));
         return;
     }

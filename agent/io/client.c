@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/auth.h"
 #include "io/client_parts.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 
 #define PATH_MAX_BYTES     ((size_t)16 * 1024)
 #define H2_CONNS_MAX       4                    /* connections that share the streams */

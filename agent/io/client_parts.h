@@ -13,6 +13,7 @@
 #include "io/client_h1.h"
 #include "io/client_request.h"
 #include "io/conn.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "io/url.h"
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 
 #define PEER_MAX ((size_t)64 * 1024 * 1024)
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "io/tls.h"
 #include "lib/client_peer.h"

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/auth.h"
 #include "lib/client_peer.h"
 
 #define MAX_ANSWER 65536
