@@ -14,7 +14,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/yaml.h"
+#include "io/auth.h"
 #include "io/codec.h"
 
 #define TREE_MAX   ((size_t)1 << 20)

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "flow/component.h"
 #include "flow/house.h"
+#include "io/auth.h"
 #include "io/loop.h"
 #include "io/server.h"
 

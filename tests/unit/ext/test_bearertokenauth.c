@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/err.h"
 #include "io/auth.h"
 #include "lib/ext_help.h"
 

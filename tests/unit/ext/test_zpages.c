@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "lib/ext_help.h"
 
 extern const struct leat_component leat_extension_zpages, leat_extension_pprof;

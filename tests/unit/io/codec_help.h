@@ -13,7 +13,10 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "io/codec.h"
 

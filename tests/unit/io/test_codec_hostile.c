@@ -1,4 +1,6 @@
 /* Codecs: hostile streams, lying sizes, spent budgets and no memory. */
+#include "base/budget.h"
+#include "base/buf.h"
 #include "codec_help.h"
 
 /* A stream that ends early, at each byte, is no stream. */

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/diag.h"
+#include "io/auth.h"
+#include "io/grpc.h"
 #include "lib/io_certs.h"
 #include "lib/io_h2_peer.h"
 #include "lib/io_loopback.h"
