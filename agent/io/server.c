@@ -353,8 +353,8 @@ static int start_listening(struct leat_server *s, struct leat_err *err)
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
     struct leat_listen_conf lc = {.endpoint = s->conf->endpoint,
                                   .unix_socket = s->conf->transport != NULL &&
-                                                 strcmp(s->conf->transport, "unix") == 0,
-                                  .share = s->env.who};
+                                                 strcmp(s->conf->transport, "unix") == 0};
+    char *share;
 
     if (s->conf->has_tls) {
         s->tls = leat_tls_server_new(&s->conf->tls, alpn, err);
@@ -362,7 +362,11 @@ static int start_listening(struct leat_server *s, struct leat_err *err)
             return -1;
         lc.tls = s->tls;
     }
+    /* workers share a port; two servers of one component must not, even if both ask for it */
+    share = leat_format("%s %s", s->env.who, s->env.grpc_only ? "grpc" : "http");
+    lc.share = share;
     s->listener = leat_listen(s->env.loop, &lc, accept_peer, s, err);
+    leat_free(share);
     if (s->listener == NULL)
         return -1;
     s->port = leat_listener_port(s->listener);
