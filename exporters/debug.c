@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "flow/component.h"
 #include "flow/sender.h"
 #include "proto/otlp_text.h"

@@ -1,6 +1,8 @@
 /* nop exporter: takes everything and keeps nothing. */
 #include "flow/component.h"
 
+#include "flow/ledger.h"
+
 static const struct leat_field fields[] = {LEAT_END};
 
 struct nop {

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 #include "proto/otlp_reply.h"
 
 #define MEMORY_RETRY_MS 200
@@ -106,7 +109,7 @@ static int compress(struct leat_otlp_exporter *e, struct attempt *at)
     leat_buf_unref(at->body);
     at->body = out;
     send_body(at);
-    at->exchange.content_encoding = leat_codec_name(e->codec);
+    at->exchange.content_encoding = e->encoding;
     return 0;
 }
 

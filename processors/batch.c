@@ -6,12 +6,17 @@
  * and hear the real outcome. Nothing is dropped here. */
 #include <strings.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "base/text.h"
 #include "flow/component.h"
+#include "flow/ledger.h"
+#include "flow/origin.h"
 #include "io/loop.h"
 
 #define RETRY_MS        1000

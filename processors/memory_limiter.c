@@ -5,6 +5,8 @@
  * here: the keys about it are accepted and have no effect. */
 #include "processors/memory_limiter.h"
 
+#include "base/meter.h"
+
 #include <stdio.h>
 
 struct memory_limiter_conf {

@@ -6,6 +6,7 @@
  */
 #include "proto/otlp_cut.h"
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "proto/otlp.h"
 #include "proto/otlp_view.h"

@@ -4,9 +4,11 @@
 #ifndef LEAT_PROTO_OTLP_CUT_H
 #define LEAT_PROTO_OTLP_CUT_H
 
-#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/signal.h"
+
+struct leat_budget;
+struct leat_buf;
 
 /* The longest run of whole top-level entries at the start of `request` that has at most `items`
  * items; its length in bytes, *ret_items how many it has (0 and 0 when the first entry alone has

@@ -5,6 +5,7 @@
  * length takes more or less bytes than the old one, what was written of the message is moved. */
 #include "proto/otlp_edit.h"
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "proto/wire.h"
 

@@ -10,10 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/signal.h"
 #include "proto/otlp_match.h"
+
+struct leat_budget;
+struct leat_buf;
 
 #define LEAT_EDIT_CHANGES 256        /* keys changed in one place */
 #define LEAT_EDIT_MAX     (1u << 30) /* bytes of a changed request */

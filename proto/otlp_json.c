@@ -5,6 +5,8 @@
  * there before in the same object. */
 #include "proto/otlp_json.h"
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "proto/json_read.h"
 #include "proto/otlp.h"
 #include "proto/otlp_json_quick.h"

@@ -14,12 +14,14 @@
 #ifndef LEAT_PROTO_OTLP_JSON_H
 #define LEAT_PROTO_OTLP_JSON_H
 
-#include "base/buf.h"
 #include "base/bytes.h"
-#include "base/err.h"
 #include "base/signal.h"
-#include "base/text.h"
 #include "proto/otlp_view.h"
+
+struct leat_budget;
+struct leat_buf;
+struct leat_err;
+struct leat_text;
 
 enum leat_json_result {
     LEAT_JSON_OK,

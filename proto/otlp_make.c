@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "proto/wire.h"
 
 /* The longest tag and the longest varint together. */

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/text.h"
+
+struct leat_text;
 
 #define LEAT_MAKE_DEPTH 16
 

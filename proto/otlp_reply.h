@@ -12,7 +12,8 @@
 
 #include "base/bytes.h"
 #include "base/signal.h"
-#include "base/text.h"
+
+struct leat_text;
 
 struct leat_otlp_partial {
     uint64_t rejected; /* records */

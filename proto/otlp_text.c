@@ -44,7 +44,7 @@ void leat_otlp_text_basic(enum leat_signal signal, const struct leat_bytes *part
 
 static void add(struct leat_text *t, struct leat_bytes b)
 {
-    leat_text_add(t, b.data, b.len);
+    leat_show_text(t, b, SIZE_MAX);
 }
 
 /* key=value, with `between` in the middle; `before` in front of the first. */

@@ -7,7 +7,8 @@
 
 #include "base/bytes.h"
 #include "base/signal.h"
-#include "base/text.h"
+
+struct leat_text;
 
 /* verbosity basic: {"resource spans": 1, "spans": 2} and the like, one line, counted over all
  * parts. */

@@ -8,7 +8,7 @@
 
 static void add(struct leat_text *t, struct leat_bytes b)
 {
-    leat_text_add(t, b.data, b.len);
+    leat_show_text(t, b, SIZE_MAX);
 }
 
 /* --- lines */

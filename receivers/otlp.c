@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "flow/origin.h"
 
 #define GRPC_DEFAULT_MESSAGE ((size_t)4 * 1024 * 1024)
 #define HTTP_DEFAULT_BODY    ((size_t)20 * 1024 * 1024)
@@ -67,11 +69,31 @@ static void check(const void *conf_, struct leat_check *c)
         leat_server_check(&conf->protocols.http.server, false, "protocols.http", c);
 }
 
-static const char *url_path(const struct http_conf *http, enum leat_signal s)
+static bool keep_header(void *origin, struct leat_bytes name, struct leat_bytes value)
 {
-    const char *paths[] = {http->traces_url_path, http->metrics_url_path, http->logs_url_path};
+    return leat_origin_add(origin, name, value) == 0;
+}
 
-    return paths[s];
+int leat_otlp_keep_origin(struct leat_call *call, struct leat_batch *batch)
+{
+    batch->origin = leat_origin_new(leat_call_info(call)->peer);
+    if (batch->origin == NULL)
+        return -1;
+    leat_call_headers(call, keep_header, batch->origin);
+    return 0;
+}
+
+/* A leading slash is added where the setting has none. */
+static void make_paths(struct leat_otlp_receiver *self, const struct http_conf *http)
+{
+    const char *given[] = {http->traces_url_path, http->metrics_url_path, http->logs_url_path};
+
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        size_t size = strlen(given[s]) + 2;
+
+        self->paths[s] = leat_new(size);
+        snprintf(self->paths[s], size, "%s%s", given[s][0] == '/' ? "" : "/", given[s]);
+    }
 }
 
 static const char *const grpc_paths[] = {
@@ -88,6 +110,8 @@ static size_t make_routes(struct leat_otlp_receiver *self, enum leat_otlp_transp
     struct leat_route *routes = self->routes[t];
     size_t n = 0;
 
+    if (t == LEAT_OTLP_HTTP)
+        make_paths(self, http);
     for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
         if (self->env->next[s].take == NULL)
             continue;
@@ -98,7 +122,7 @@ static size_t make_routes(struct leat_otlp_receiver *self, enum leat_otlp_transp
                                           .max_body = max_body,
                                           .tag = s};
         if (t == LEAT_OTLP_HTTP)
-            routes[n++] = (struct leat_route){.path = url_path(http, (enum leat_signal)s),
+            routes[n++] = (struct leat_route){.path = self->paths[s],
                                               .method = "POST",
                                               .wants_body = true,
                                               .max_body = max_body,
@@ -148,6 +172,10 @@ static void otlp_close(void *self_)
     for (int t = 0; t < LEAT_OTLP_TRANSPORTS; t++) {
         leat_server_free(self->servers[t]);
         self->servers[t] = NULL;
+    }
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        leat_free(self->paths[s]);
+        self->paths[s] = NULL;
     }
 }
 

@@ -2,6 +2,12 @@
  *
  * Source of the answers: OTLP specification (failures, retryable codes, partial success) and the
  * collector's tables (receiver/otlpreceiver/internal/errors, internal/statusutil). */
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/meter.h"
+#include "base/text.h"
+#include "io/grpc.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
 #include "receivers/otlp.h"
@@ -180,21 +186,6 @@ static bool decode(struct leat_call *call, struct otlp_call *state, struct leat_
     }
 }
 
-static bool keep_header(void *origin, struct leat_bytes name, struct leat_bytes value)
-{
-    return leat_origin_add(origin, name, value) == 0;
-}
-
-/* 0, or -1: no memory. */
-static int keep_origin(struct leat_call *call, struct leat_batch *batch)
-{
-    batch->origin = leat_origin_new(leat_call_info(call)->peer);
-    if (batch->origin == NULL)
-        return -1;
-    leat_call_headers(call, keep_header, batch->origin);
-    return 0;
-}
-
 static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat_buf *body)
 {
     struct leat_otlp_receiver *r = state->receiver;
@@ -208,7 +199,7 @@ static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat
         return;
     }
     leat_ack_init(&state->ack, outcome_told);
-    if (r->include_metadata[t] && keep_origin(call, batch) < 0) {
+    if (r->include_metadata[t] && leat_otlp_keep_origin(call, batch) < 0) {
         leat_batch_done(batch, leat_retry(LEAT_GRPC_UNAVAILABLE, RETRY_MS, "out of memory"));
         return;
     }
@@ -247,6 +238,19 @@ void leat_otlp_call_take(void *self, struct leat_call *call)
     pass_on(call, state, body);
 }
 
+static void reply_text(struct leat_call *call, const struct leat_refusal *why)
+{
+    struct leat_reply reply = {
+        .status = why->http_status,
+        .content_type = "text/plain",
+        .body = leat_bytes_str(why->text),
+        .grpc_status = why->grpc_status,
+        .grpc_message = why->text,
+    };
+
+    leat_call_reply(call, &reply);
+}
+
 void leat_otlp_call_refuse(void *self, struct leat_call *call, const struct leat_refusal *why)
 {
     struct leat_rpc_status st = {
@@ -257,6 +261,10 @@ void leat_otlp_call_refuse(void *self, struct leat_call *call, const struct leat
     bool json = !leat_call_info(call)->grpc && is_json(leat_call_info(call));
 
     (void)self;
+    if (why->reason == LEAT_REFUSED_METHOD) { /* no OTLP client: a person with a browser */
+        reply_text(call, why);
+        return;
+    }
     set_message(&st, why->text);
     reply_error(call, json, why->http_status, &st);
 }

@@ -66,6 +66,10 @@ static inline void leat_gauge_set(struct leat_gauge *g, int64_t n)
 }
 void leat_histogram_add(struct leat_histogram *h, double value);
 
+static inline int64_t leat_gauge_get(const struct leat_gauge *g)
+{
+    return atomic_load_explicit(&g->value, memory_order_relaxed);
+}
 static inline uint64_t leat_counter_get(const struct leat_counter *c)
 {
     return atomic_load_explicit(&c->value, memory_order_relaxed);

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/err.h"
 #include "config/document.h"
 #include "config/suggest.h"
 #include "config/units.h"
@@ -200,7 +201,7 @@ static void fill_map(struct fill *f, const struct leat_field *field, const struc
 static void fill_list(struct fill *f, const struct level *l, const struct leat_field *field,
                       const struct leat_node *n, const char *path, struct leat_items *member)
 {
-    char item_path[MAX_PATH];
+    char item_path[MAX_PATH + 24];
 
     if (n->kind != LEAT_NODE_LIST) {
         wrong_kind(f, field, n, path);

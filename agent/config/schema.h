@@ -10,11 +10,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/err.h"
-
 struct leat_node;
 struct leat_arena;
 struct leat_diags;
+struct leat_err;
 struct leat_text;
 
 enum leat_field_type {

@@ -4,6 +4,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "config/excerpt.h"
+
+/* The library (0.7.12) takes stack for the lines of a block text, and for empty ones in a row the
+ * square of their number in time. */
+#define MAX_LINES 100000
+#define MAX_EMPTY 10000
 
 void leat_cursor_init(struct leat_cursor *c, const char *text, size_t len)
 {
@@ -71,6 +77,8 @@ static bool forbidden(const char *text, size_t at, size_t len)
 
 const char *leat_syntax_check(const char *text, size_t len, size_t *ret_pos)
 {
+    size_t lines = 0, empty = 0;
+
     *ret_pos = 0;
     if (!leat_bytes_utf8(leat_bytes(text, len))) {
         *ret_pos = first_bad_utf8(text, len);
@@ -80,6 +88,14 @@ const char *leat_syntax_check(const char *text, size_t len, size_t *ret_pos)
         *ret_pos = i;
         if (forbidden(text, i, len))
             return "YAML does not allow this control character";
+        if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == len || text[i + 1] != '\n'))) {
+            if (++lines > MAX_LINES)
+                return "the text has more than 100,000 lines";
+            if (++empty > MAX_EMPTY)
+                return "more than 10,000 empty lines in a row";
+        } else if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r') {
+            empty = 0;
+        }
     }
     return NULL;
 }
@@ -165,4 +181,19 @@ const char *leat_syntax_sentence(const char *message, const char *line, size_t l
         }
     }
     return "this is not well-formed YAML";
+}
+
+size_t leat_syntax_position(const char *text, size_t len, int line, int column)
+{
+    size_t line_len, at = 0;
+    const char *s = leat_excerpt_line(text, len, line > 0 ? (size_t)line : 1, &line_len);
+
+    if (s == NULL)
+        return len;
+    for (int i = 1; i < column && at < line_len; i++) {
+        at++;
+        while (at < line_len && ((unsigned char)s[at] & 0xc0) == 0x80)
+            at++;
+    }
+    return (size_t)(s - text) + at;
 }

@@ -26,5 +26,7 @@ const char *leat_syntax_check(const char *text, size_t len, size_t *ret_pos);
  * error is on. */
 const char *leat_syntax_sentence(const char *message, const char *line, size_t len,
                                  const char **ret_hint);
+/* The byte position of a line and column as the library counts them (from 1, characters). */
+size_t leat_syntax_position(const char *text, size_t len, int line, int column);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "config/excerpt.h"
 #include "config/keys.h"
+#include "config/scalar.h"
 #include "config/syntax.h"
 
 #define MAX_ANCHORS 10000
@@ -215,12 +216,6 @@ static struct leat_node *alias(struct reader *r, struct fy_token *token)
 
 /* --- scalars */
 
-static bool is_null_word(const char *text)
-{
-    return strcmp(text, "") == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 ||
-           strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0;
-}
-
 /* !!str makes a string of anything; the other core types say what is seen anyway. */
 static bool known_tag(struct reader *r, struct fy_token *token, bool *ret_string)
 {
@@ -252,12 +247,40 @@ static bool known_tag(struct reader *r, struct fy_token *token, bool *ret_string
     return false;
 }
 
+/* The text of a scalar, in the arena. NULL: reported. */
+static const char *scalar_text(struct reader *r, struct fy_token *value)
+{
+    const struct fy_mark *start = fy_token_start_mark(value), *end = fy_token_end_mark(value);
+    const char *text;
+    size_t len = 0;
+    char *out;
+
+    if (fy_token_scalar_style(value) == FYSS_SINGLE_QUOTED && start != NULL && end != NULL &&
+        start->input_pos <= end->input_pos && end->input_pos <= r->len) {
+        out = leat_arena_take(r->arena, end->input_pos - start->input_pos + 1);
+        if (out == NULL)
+            no_memory(r);
+        else
+            out[leat_scalar_single(r->text + start->input_pos, r->text + end->input_pos, out)] =
+                '\0';
+        return out;
+    }
+    text = fy_token_get_text(value, &len);
+    if (text == NULL) {
+        no_memory(r);
+        return NULL;
+    }
+    if (memchr(text, '\0', len) != NULL) {
+        stop(r, token_place(r, value), NULL, "a text must not hold the character NUL");
+        return NULL;
+    }
+    return copy_text(r, text, len);
+}
+
 static struct leat_node *scalar(struct reader *r, struct fy_token *value, struct fy_token *tag)
 {
     bool string, plain = value == NULL || fy_token_scalar_style(value) == FYSS_PLAIN;
     struct leat_place at = token_place(r, value);
-    size_t len = 0;
-    const char *text = value == NULL ? "" : fy_token_get_text(value, &len);
     struct leat_node *n;
 
     if (!known_tag(r, tag, &string))
@@ -265,13 +288,11 @@ static struct leat_node *scalar(struct reader *r, struct fy_token *value, struct
     n = new_node(r, LEAT_NODE_SCALAR, at);
     if (n == NULL)
         return NULL;
-    if (text != NULL && memchr(text, '\0', len) != NULL) {
-        stop(r, at, NULL, "a text must not hold the character NUL");
+    n->text = value == NULL ? "" : scalar_text(r, value);
+    if (n->text == NULL)
         return NULL;
-    }
-    n->text = copy_text(r, text == NULL ? "" : text, text == NULL ? 0 : len);
     n->quoted = !plain || string;
-    if (n->text != NULL && !n->quoted && is_null_word(n->text)) {
+    if (!n->quoted && leat_scalar_is_null(n->text)) {
         n->kind = LEAT_NODE_NULL;
         n->text = "";
     }
@@ -489,22 +510,6 @@ static bool start_library(struct reader *r)
     return r->parser != NULL && fy_parser_set_string(r->parser, r->text, r->len) == 0;
 }
 
-/* The byte position of a line and column as the library counts them (from 1, characters). */
-static size_t position(const struct reader *r, int line, int column)
-{
-    size_t len, at = 0;
-    const char *s = leat_excerpt_line(r->text, r->len, line > 0 ? (size_t)line : 1, &len);
-
-    if (s == NULL)
-        return r->len;
-    for (int i = 1; i < column && at < len; i++) {
-        at++;
-        while (at < len && ((unsigned char)s[at] & 0xc0) == 0x80)
-            at++;
-    }
-    return (size_t)(s - r->text) + at;
-}
-
 static void syntax_error(struct reader *r)
 {
     void *iterator = NULL;
@@ -518,7 +523,7 @@ static void syntax_error(struct reader *r)
     }
     line = leat_excerpt_line(r->text, r->len, e->line > 0 ? (size_t)e->line : 1, &len);
     sentence = leat_syntax_sentence(e->msg == NULL ? "" : e->msg, line, len, &hint);
-    pos = position(r, e->line, e->column);
+    pos = leat_syntax_position(r->text, r->len, e->line, e->column);
     if (pos > 0 && strstr(sentence, "closing quote") != NULL && strchr("\"'", r->text[pos - 1]))
         pos--;
     stop(r, place_at(r, pos, 1), hint, sentence);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/err.h"
 #include "config/document.h"
 #include "config/units.h"
 

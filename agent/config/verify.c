@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "config/schema.h"
 #include "config/suggest.h"
 #include "config/value.h"

@@ -3,9 +3,11 @@
  * Source of keys: collector contrib extension/basicauthextension (config.go, README.md). */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "flow/component.h"
 #include "io/auth.h"
 #include "io/file.h"
@@ -263,7 +265,7 @@ static int open_basicauth(void *self_, const struct leat_env *env, struct leat_e
         .self = self,
         .admit = self->conf->has_htpasswd ? admit : NULL,
         .sign = self->conf->has_client_auth ? sign : NULL,
-        .challenge = "Basic",
+        .challenge = "Basic realm=\"leat\", charset=\"UTF-8\"", /* RFC 7617 2 */
     };
     watch(self); /* before the files are read, so that no change is missed */
     if (load(self, err) == 0)

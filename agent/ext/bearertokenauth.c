@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "flow/component.h"
 #include "io/auth.h"
 #include "io/file.h"

@@ -1,8 +1,10 @@
 /* What flows right: parts of encoded requests, and who waits for them. */
 #include "flow/batch.h"
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "flow/origin.h"
 #include "proto/otlp_cut.h"
 
 static struct leat_batch *empty(enum leat_signal signal, uint32_t cap)

@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/signal.h"
 #include "flow/ack.h"
-#include "flow/origin.h"
+
+struct leat_budget;
+struct leat_buf;
+struct leat_origin;
 
 struct leat_part {
     struct leat_buf *buf; /* one reference */

@@ -8,18 +8,16 @@
 #ifndef LEAT_FLOW_COMPONENT_H
 #define LEAT_FLOW_COMPONENT_H
 
-#include "base/err.h"
-#include "base/meter.h"
-#include "base/signal.h"
 #include "config/schema.h"
 #include "flow/batch.h"
-#include "flow/ledger.h"
 
 struct leat_loop;
 struct leat_codecs;
 struct leat_auth_finder;
 struct leat_authenticator;
 struct leat_house;
+struct leat_ledger;
+struct leat_meter;
 
 /* The one way on: hands `batch` over; the caller must not touch it again. */
 struct leat_outlet {

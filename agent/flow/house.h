@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/text.h"
+struct leat_text;
 
 enum leat_house_state { LEAT_STARTING, LEAT_READY, LEAT_STOPPING };
 

@@ -1,6 +1,9 @@
 /* Every item accounted for. */
 #include "flow/ledger.h"
 
+#include "base/meter.h"
+#include "flow/batch.h"
+
 static const char *const fate_names[] = {"in",          "out",      "delivered", "filtered",
                                          "sampled_out", "rejected", "refused"};
 
@@ -25,6 +28,16 @@ void leat_ledger_open(struct leat_ledger *l, struct leat_meter *m, const char *k
             l->fates[s][f] = leat_meter_counter(m, &id_of);
         }
     }
+}
+
+void leat_ledger_count(struct leat_ledger *l, enum leat_signal s, enum leat_fate f, uint64_t items)
+{
+    leat_count(l->fates[s][f], items);
+}
+
+void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items)
+{
+    leat_gauge_add(l->held[s], items);
 }
 
 void leat_ledger_end(struct leat_ledger *l, const struct leat_batch *b,
@@ -52,5 +65,5 @@ int64_t leat_ledger_gap(const struct leat_ledger *l, enum leat_signal s)
 
     for (unsigned f = LEAT_OUT; f < LEAT_FATES; f++)
         gap -= (int64_t)leat_counter_get(l->fates[s][f]);
-    return gap - atomic_load_explicit(&l->held[s]->value, memory_order_relaxed);
+    return gap - leat_gauge_get(l->held[s]);
 }

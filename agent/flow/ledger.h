@@ -6,9 +6,15 @@
 #ifndef LEAT_FLOW_LEDGER_H
 #define LEAT_FLOW_LEDGER_H
 
-#include "base/meter.h"
+#include <stdint.h>
+
 #include "base/signal.h"
-#include "flow/batch.h"
+
+struct leat_batch;
+struct leat_counter;
+struct leat_gauge;
+struct leat_meter;
+struct leat_status;
 
 enum leat_fate {
     LEAT_IN,
@@ -29,15 +35,9 @@ struct leat_ledger {
 /* One per component instance and worker. `pipeline` may be "". Strings are copied. */
 void leat_ledger_open(struct leat_ledger *l, struct leat_meter *m, const char *kind, const char *id,
                       const char *pipeline, unsigned signals);
-static inline void leat_ledger_count(struct leat_ledger *l, enum leat_signal s, enum leat_fate f,
-                                     uint64_t items)
-{
-    leat_count(l->fates[s][f], items);
-}
-static inline void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items)
-{
-    leat_gauge_add(l->held[s], items);
-}
+void leat_ledger_count(struct leat_ledger *l, enum leat_signal s, enum leat_fate f, uint64_t items);
+void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s,
+                      int64_t items); /* negative: let go */
 /* The end of a batch at this component: counts its items by the outcome (a partial success: the
  * rejected apart). */
 void leat_ledger_end(struct leat_ledger *l, const struct leat_batch *b,

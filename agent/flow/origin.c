@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 struct pair {
     struct leat_link link;

@@ -4,7 +4,8 @@
 #define LEAT_FLOW_ORIGIN_H
 
 #include "base/bytes.h"
-#include "base/text.h"
+
+struct leat_text;
 
 #define LEAT_ORIGIN_BYTES ((size_t)16 * 1024) /* of names and values in one origin */
 

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/meter.h"
+
 /* "otelcol_" what "_" items: the counter of one signal with up to two labels. */
 static struct leat_counter *counter(struct leat_meter *m, const char *what, enum leat_signal s,
                                     const char *help, struct leat_label a, struct leat_label b)

@@ -4,8 +4,11 @@
 #ifndef LEAT_FLOW_SELFOBS_H
 #define LEAT_FLOW_SELFOBS_H
 
-#include "base/meter.h"
 #include "base/signal.h"
+
+struct leat_counter;
+struct leat_gauge;
+struct leat_meter;
 
 /* otelcol_receiver_{accepted,refused,failed}_<items>{receiver, transport} */
 struct leat_receiver_obs {

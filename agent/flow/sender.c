@@ -5,11 +5,16 @@
  * again; keeps its slot). */
 #include "flow/sender.h"
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "base/text.h"
+#include "flow/ledger.h"
+#include "flow/origin.h"
 #include "flow/retry.h"
 #include "flow/selfobs.h"
 #include "io/loop.h"

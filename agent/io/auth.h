@@ -2,8 +2,7 @@
 #ifndef LEAT_IO_AUTH_H
 #define LEAT_IO_AUTH_H
 
-#include "base/bytes.h"
-#include "base/err.h"
+struct leat_err;
 
 struct leat_call;
 

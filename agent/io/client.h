@@ -4,12 +4,13 @@
 #define LEAT_IO_CLIENT_H
 
 #include "base/bytes.h"
-#include "base/meter.h"
+#include "base/list.h"
 #include "config/schema.h"
-#include "io/auth.h"
-#include "io/grpc.h"
-#include "io/loop.h"
 #include "io/tls.h"
+
+struct leat_auth_finder;
+struct leat_err;
+struct leat_loop;
 
 /* The keys of confighttp and configgrpc clients in one struct, with a table for each. `compression`
  * is none by default: a component whose default differs says so in its INLINE ("compression=gzip").

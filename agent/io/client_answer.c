@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 #include "io/http_date.h"
 
 #define HEADER_BYTES_MAX                                                                           \

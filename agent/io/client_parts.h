@@ -13,6 +13,7 @@
 #include "io/client_h1.h"
 #include "io/client_request.h"
 #include "io/conn.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "io/url.h"
 
@@ -113,6 +114,13 @@ void leat_client_call_until(struct leat_client_call *call, int64_t until);
 void leat_client_pump(struct leat_client *c);
 /* The next pump comes from the loop, not from here. */
 void leat_client_pump_soon(struct leat_client *c);
+
+/* The client's timer and its task. */
+void leat_client_fire(void *arg);
+void leat_client_run(struct leat_task *t);
+
+/* --- client_setup.c */
+void leat_client_done(struct leat_client *c); /* frees what leat_client_new() made */
 
 /* --- client_conn.c */
 struct leat_client_conn *leat_client_dial(struct leat_client *c); /* NULL: no memory */

@@ -1,6 +1,10 @@
 /* The head of a request: which headers it has, from settings, authenticator and exchange. */
 #include "io/client_request.h"
 
+#include "base/err.h"
+#include "io/auth.h"
+#include "io/grpc.h"
+
 #include <stdio.h>
 #include <string.h>
 

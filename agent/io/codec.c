@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/check.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "io/codec_internal.h"
 

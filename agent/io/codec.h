@@ -9,9 +9,11 @@
 
 #include <stdbool.h>
 
-#include "base/buf.h"
 #include "base/bytes.h"
-#include "base/err.h"
+
+struct leat_budget;
+struct leat_buf;
+struct leat_err;
 
 enum leat_codec {
     LEAT_CODEC_NONE,

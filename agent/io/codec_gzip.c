@@ -4,6 +4,8 @@
  * (zlib's default) and -2 (Huffman codes only) are zlib's. Without ISA-L all are zlib's. */
 #include <zlib.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "io/codec_internal.h"
 

@@ -6,6 +6,8 @@
 #include <lz4frame.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
 
 #define LEVEL_DEFAULT 0 /* fast; 3 and above: the thorough compressor */

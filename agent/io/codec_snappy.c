@@ -1,6 +1,9 @@
 /* snappy: the raw block (format_description.txt) and the framed stream (framing_format.txt). */
 #include "io/codec_internal.h"
 
+#include "base/buf.h"
+#include "base/err.h"
+
 #ifdef LEAT_HAVE_SNAPPY
 
 #include <pthread.h>

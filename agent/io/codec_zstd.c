@@ -6,6 +6,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
 
 #define WINDOW_LOG_MAX 23 /* 8 MiB, what RFC 8878 3.1.1.1.2 recommends decoders to support */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "io/conn_internal.h"
 #include "io/tls_internal.h"

@@ -10,7 +10,9 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "io/loop_uv.h"
 
 #define READ_STEP ((size_t)64 * 1024)

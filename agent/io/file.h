@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/err.h"
-#include "base/text.h"
-#include "io/loop.h"
+#include "base/list.h"
+
+struct leat_err;
+struct leat_loop;
+struct leat_text;
 
 /* Reads a whole small file now (blocking; for settings, tokens, certificates). `out` is initialised
  * here; the caller ends it with leat_text_done(), also after a failure. -1 and `err`: missing,

@@ -1,6 +1,8 @@
 /* gRPC over HTTP/2: prefix, timeout, message and status. */
 #include "io/grpc.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 
 /* grpc-timeout: "TimeoutValue → {positive integer as ASCII string of at most 8 digits}". */

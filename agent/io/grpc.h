@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/text.h"
+
+struct leat_text;
 
 #define LEAT_GRPC_PREFIX 5
 

@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-#include "base/err.h"
 #include "base/list.h"
+
+struct leat_err;
 
 struct leat_loop;
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "io/loop_uv.h"
 

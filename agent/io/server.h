@@ -6,14 +6,17 @@
 #ifndef LEAT_IO_SERVER_H
 #define LEAT_IO_SERVER_H
 
-#include "base/buf.h"
-#include "base/meter.h"
+#include "base/bytes.h"
 #include "config/schema.h"
-#include "io/auth.h"
-#include "io/codec.h"
-#include "io/grpc.h"
-#include "io/loop.h"
 #include "io/tls.h"
+
+struct leat_auth_finder;
+struct leat_budget;
+struct leat_buf;
+struct leat_codecs;
+struct leat_err;
+struct leat_loop;
+struct leat_meter;
 
 struct leat_cors_conf {
     struct leat_strings allowed_origins, allowed_headers, exposed_headers;

@@ -4,9 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "io/auth.h"
+#include "io/codec.h"
+#include "io/grpc.h"
 #include "io/server_internal.h"
 
 /* Calls open at one server at a time, however many connections and streams there are: what they
@@ -60,7 +65,7 @@ struct leat_call *leat_call_new(struct leat_peer *p, bool http2, int32_t stream)
     c = leat_try(round_up(sizeof *c) + s->service.call_size);
     if (c == NULL)
         return NULL;
-    memset(c, 0, sizeof *c);
+    memset(c, 0, offsetof(struct leat_call, head));
     memset(leat_call_state(c), 0, s->service.call_size);
     c->info.http2 = http2;
     c->info.peer = p->name;

@@ -1,9 +1,8 @@
-/* HTTP/1.1: one request at a time per connection.
- *
- * llhttp parses; before it sees them, the bytes of a header block are looked at here, so that what
- * other parsers might read differently never gets further: bare LF or CR, folded lines, NUL. A body
- * of known length is read by the connection straight into its final buffer. */
+/* HTTP/1.1: one request at a time per connection. A body of known length is read by the connection
+ * straight into its final buffer. */
 #include "io/server_h1.h"
+
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -262,6 +261,17 @@ static size_t feed_body(struct leat_h1 *h, const uint8_t *data, size_t len)
     return taken;
 }
 
+/* There is no memory for so much as a call. */
+static void refuse_request(struct leat_h1 *h)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n"
+                               "content-length: 0\r\nconnection: close\r\n\r\n";
+    struct leat_bytes piece = leat_bytes(text, sizeof text - 1);
+
+    leat_conn_write(h->p->conn, &piece, 1);
+    end(h);
+}
+
 /* Skips empty lines; the first other byte begins a request. */
 static size_t feed_idle(struct leat_h1 *h, const uint8_t *data, size_t len)
 {
@@ -275,7 +285,7 @@ static size_t feed_idle(struct leat_h1 *h, const uint8_t *data, size_t len)
         return len;
     h->call = leat_call_new(h->p, false, 0);
     if (h->call == NULL) {
-        give_up(h);
+        refuse_request(h);
         return len;
     }
     llhttp_init(&h->parser, HTTP_REQUEST, &leat_h1_parser);

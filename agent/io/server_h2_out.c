@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "io/grpc.h"
 #include "io/server_internal.h"
 
 /* Between "no new streams, soon" and "no new streams, now". */

@@ -3,6 +3,7 @@
  *
  * A record is two 16-bit lengths, the name and a zero byte, the value and a zero byte. Names that
  * begin with a colon are our own (":method", ":path"). */
+#include "base/buf.h"
 #include "base/mem.h"
 #include "io/server_internal.h"
 

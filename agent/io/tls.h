@@ -6,7 +6,6 @@
 #ifndef LEAT_IO_TLS_H
 #define LEAT_IO_TLS_H
 
-#include "base/err.h"
 #include "config/schema.h"
 
 struct leat_tls_conf {

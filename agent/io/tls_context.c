@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "io/file.h"

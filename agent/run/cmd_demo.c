@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/signal.h"
 #include "io/client.h"
+#include "io/grpc.h"
 #include "io/loop_uv.h"
 #include "run/cli.h"
 #include "run/demo_shop.h"

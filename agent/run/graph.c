@@ -5,7 +5,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/meter.h"
 #include "flow/fanout.h"
+#include "flow/ledger.h"
 #include "flow/selfobs.h"
 #include "io/auth.h"
 #include "run/parcel.h"

@@ -116,7 +116,7 @@ static enum leat_house_state get_state(void *self)
 {
     struct leat_house_keeper *h = self;
 
-    return (enum leat_house_state)atomic_load_explicit(&h->state.value, memory_order_acquire);
+    return (enum leat_house_state)leat_gauge_get(&h->state);
 }
 
 static void metrics(void *self, struct leat_text *out)
@@ -216,7 +216,7 @@ const struct leat_house *leat_house_of(struct leat_house_keeper *h)
 
 void leat_house_set_state(struct leat_house_keeper *h, enum leat_house_state state)
 {
-    atomic_store_explicit(&h->state.value, (int64_t)state, memory_order_release);
+    leat_gauge_set(&h->state, (int64_t)state);
 }
 
 void leat_house_add_meter(struct leat_house_keeper *h, struct leat_meter *m)

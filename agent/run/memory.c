@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "config/units.h"
 #include "processors/memory_limiter.h"
 #include "run/limits.h"

@@ -1,8 +1,10 @@
 /* The program's own metrics page. */
 #include "run/page.h"
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define PAGE_BYTES ((size_t)64 * 1024 * 1024)
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "flow/origin.h"
 
 #define RETRY_MS 1000
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "config/yaml.h"
 #include "io/auth.h"
 #include "run/registry.h"

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/budget.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/meter.h"
 
 #define MIN_SCRATCH   ((size_t)16 * 1024 * 1024)
 #define HOME_CHECK_NS (5 * INT64_C(1000000))
@@ -44,8 +47,7 @@ static double limit_bytes(void *arg)
 
 static double refused_times(void *arg)
 {
-    return (double)atomic_load_explicit(&((struct leat_budget *)arg)->refused,
-                                        memory_order_relaxed);
+    return (double)leat_budget_refused(arg);
 }
 
 static void meter_memory(struct leat_worker *w)

@@ -6,8 +6,13 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "base/text.h"
 #include "flow/fanout.h"
+#include "flow/origin.h"
+#include "io/loop.h"
 #include "lib/flow_rig.h"
 
 static void test_one_waiter_is_told_once(void **state)

@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "flow/ledger.h"
 #include "flow/retry.h"
 #include "flow/sender.h"
 #include "lib/flow_rig.h"

@@ -5,9 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "flow/ledger.h"
 #include "proto/otlp_make.h"
 #include "proto/otlp_match.h"
 

@@ -3,8 +3,10 @@
 #ifndef LEAT_TESTS_FLOW_RIG_H
 #define LEAT_TESTS_FLOW_RIG_H
 
+#include "base/budget.h"
 #include "base/meter.h"
 #include "flow/component.h"
+#include "flow/ledger.h"
 #include "io/loop.h"
 
 /* --- a caller */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "io/loop.h"
 
 static struct io_h2_answer *find(struct io_h2_peer *p, int32_t id)
 {

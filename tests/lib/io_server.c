@@ -10,7 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/check.h"
+#include "base/err.h"
+#include "io/codec.h"
+#include "io/loop.h"
 
 static const struct leat_route routes[] = {
     {.path = "/v1/traces", .method = "POST", .wants_body = true, .max_body = 1 << 20, .tag = 1},

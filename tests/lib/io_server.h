@@ -6,6 +6,7 @@
 #include "base/budget.h"
 #include "base/meter.h"
 #include "base/text.h"
+#include "io/loop.h"
 #include "io/server.h"
 
 struct io_served {

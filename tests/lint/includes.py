@@ -25,7 +25,8 @@ UV_HEADERS = {"io/loop_uv.h"}
 SYSTEM = {
     "base": set(),
     "config": {"libfyaml"},
-    "io": {"uv", "nghttp2", "llhttp", "openssl", "isal", "zlib", "zstd", "snappy", "lz4"},
+    "io": {"uv", "nghttp2", "llhttp", "openssl", "isal", "zlib", "zstd", "snappy", "lz4",
+           "crypt"},
     "proto": {"protobuf-c", "yajl"},
     "flow": set(),
     "receivers": set(),
@@ -39,7 +40,7 @@ LIBRARIES = [
     ("openssl", r"openssl/.*"), ("isal", r"isa-l\.h|isa-l/.*"), ("zlib", r"zlib\.h|zconf\.h"),
     ("zstd", r"zstd.*\.h"), ("snappy", r"snappy.*\.h"), ("lz4", r"lz4.*\.h"),
     ("libfyaml", r"libfyaml\.h"), ("yajl", r"yajl/.*"), ("protobuf-c", r"protobuf-c/.*"),
-    ("kafka", r"librdkafka/.*"),
+    ("kafka", r"librdkafka/.*"), ("crypt", r"crypt\.h"),
     ("libc", r"""(?x) (arpa|net|netinet|sys|linux)/.* | (assert|ctype|dirent|dlfcn|endian|errno|
      execinfo|fcntl|float|fnmatch|getopt|glob|grp|ifaddrs|inttypes|iso646|langinfo|libgen|limits|
      locale|malloc|math|memory|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|signal|spawn|

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/err.h"
 #include "base/text.h"
 #include "config/yaml.h"
 #include "lib/config_help.h"

@@ -65,6 +65,9 @@ static void values(void **state)
         {"x: &x {a: 1}\nw: &w {a: 2, c: 3}\ny: {<<: [*x, *w], d: 4}\n",
          "{x: {a: 1}, w: {a: 2, c: 3}, y: {d: 4, a: 1, c: 3}}", NULL},
         {"x: {\"<<\": 1}\n", "{x: {<<: 1}}", NULL},
+        {"a: '''''''''''''''x'\n", "{a: \"'''''''x\"}", NULL},
+        {"a: 'one \n   two\n\n  three  '\n", "{a: \"one two\nthree  \"}", NULL},
+        {"a: '\n x'\n", "{a: \" x\"}", NULL},
         {"scalar", "scalar", NULL},
     };
 
@@ -396,6 +399,11 @@ static void bounds(void **state)
     expect_error(text, 65, "values are nested more than 64 deep", ARENA);
     memset(text, '#', large);
     expect_error(text, large, "a configuration source may have at most 16 MiB", ARENA);
+    memset(text, '\n', 200002);
+    expect_error(text, 10001, "more than 10,000 empty lines in a row", ARENA);
+    for (size_t i = 0; i < 200002; i += 2)
+        text[i] = '#';
+    expect_error(text, 200002, "the text has more than 100,000 lines", ARENA);
     /* 40 deep, and an alias of it 40 deep */
     strcpy(text, "a: &a ");
     memset(text + 6, '[', 40);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "io/grpc.h"
 
 static void prefix_round_trip(void **state)

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/grpc.h"
 #include "io/h2.h"
 #include "lib/io_h2_peer.h"
 
@@ -698,6 +699,51 @@ static void endless_headers_are_ended(void **state)
     io_raw_done(&raw);
 }
 
+static void invalid_headers_reset_their_stream_only(void **state)
+{
+    static const struct io_h2_header bad[] = {{"connection", "close"}, {NULL, NULL}};
+    struct io_h2_answer *a;
+    int64_t until;
+
+    (void)state;
+    s.conf.read_header_timeout = 20 * LEAT_MS;
+    start();
+    a = until_closed(io_h2_grpc(&p, bad, MESSAGE, 10));
+    assert_int_equal(a->code, NGHTTP2_PROTOCOL_ERROR);
+    until = leat_clock_mono() + 100 * LEAT_MS; /* well past the bound on headers */
+    IO_H2_UNTIL(&s, &p, leat_clock_mono() >= until);
+    a = until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10));
+    assert_int_equal(a->grpc_status, 0);
+}
+
+static void stalled_bodies_are_given_up(void **state)
+{
+    struct io_h2_answer *a;
+
+    (void)state;
+    leat_clock_fake(1000 * LEAT_SEC, 1000 * LEAT_SEC);
+    start();
+    p.upload_stays = true;
+    a = io_h2_ask(&p, "POST", "/v1/traces", NULL,
+                  (struct io_h2_header[]){{"content-length", "100000"}, {NULL, NULL}}, "some", 4);
+    IO_H2_UNTIL(&s, &p, leat_budget_used(&s.budget) == 100000);
+    for (int i = 0; i < 29; i++) {
+        leat_clock_step(LEAT_SEC);
+        for (int turn = 0; turn < 5; turn++)
+            io_h2_turn(&p, s.loop);
+    }
+    assert_false(a->closed);
+    for (int i = 0; i < 3; i++) {
+        leat_clock_step(LEAT_SEC);
+        for (int turn = 0; turn < 5; turn++)
+            io_h2_turn(&p, s.loop);
+    }
+    until_closed(a);
+    assert_int_equal(a->status, 408);
+    assert_int_equal(leat_budget_used(&s.budget), 0);
+    leat_clock_real();
+}
+
 static void garbage_after_the_preface(void **state)
 {
     struct io_raw raw;
@@ -742,6 +788,8 @@ int main(void)
         T(every_allocation_may_fail),
         T(floods_end_the_connection),
         T(endless_headers_are_ended),
+        T(invalid_headers_reset_their_stream_only),
+        T(stalled_bodies_are_given_up),
         T(garbage_after_the_preface),
     };
 

@@ -5,6 +5,9 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
+#include "base/text.h"
 #include "lib/otlp_random.h"
 #include "proto/otlp_cut.h"
 #include "proto/otlp_view.h"

@@ -5,7 +5,10 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "lib/otlp_write.h"
 #include "proto/otlp_cut.h"
 #include "proto/otlp_view.h"

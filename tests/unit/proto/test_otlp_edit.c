@@ -6,7 +6,10 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "lib/otlp_random.h"
 #include "lib/otlp_write.h"
 #include "proto/otlp_edit.h"

@@ -7,7 +7,11 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "lib/otlp_random.h"
 #include "proto/json_read.h"
 #include "proto/json_write.h"

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "proto/otlp_make.h"
 #include "proto/wire.h"
 
