@@ -83,8 +83,8 @@ finish() {
 
 # --- packages
 PACKAGES="cmake ninja-build gcc clang-14 clang-format-14 llvm-14 pkg-config libuv1-dev libnghttp2-dev node-llhttp
-libssl-dev libfyaml-dev zlib1g-dev libyajl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev
-libsnappy-dev liblz4-dev libcmocka-dev universal-ctags ccache curl python3 nghttp2-client openssl ca-certificates git"
+libssl-dev libfyaml-dev zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev
+libsnappy-dev liblz4-dev libcmocka-dev libyajl-dev libcrypt-dev libclang-rt-14-dev universal-ctags ccache curl python3 nghttp2-client openssl ca-certificates git"
 PEER_PACKAGES="nodejs npm python3-venv"
 
 install_packages() {
