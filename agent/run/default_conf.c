@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_quote.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/manual.h"
@@ -32,7 +33,7 @@ static void add_string(struct leat_text *out, const char *text)
             leat_text_char(&doubled, '$');
         leat_text_char(&doubled, *text);
     }
-    leat_manual_json_string(leat_text_get(&doubled), out);
+    leat_json_quote(out, leat_bytes_str(leat_text_get(&doubled)));
     leat_text_done(&doubled);
 }
 
@@ -46,41 +47,14 @@ static void add_key(struct leat_text *out, const char *indent, const char *key, 
 }
 
 /* W3C Baggage form: key=value,key=value, percent-encoded. */
-static void decode_percent(const char *from, size_t len, struct leat_text *out)
-{
-    for (size_t i = 0; i < len; i++) {
-        uint8_t byte;
-        if (from[i] == '%' && i + 2 < len &&
-            leat_hex_decode(leat_bytes(from + i + 1, 2), &byte) == 1) {
-            leat_text_char(out, (char)byte);
-            i += 2;
-        } else {
-            leat_text_char(out, from[i]);
-        }
-    }
-}
-
-static void trim(const char **at, size_t *len)
-{
-    while (*len > 0 && (**at == ' ' || **at == '\t')) {
-        (*at)++;
-        (*len)--;
-    }
-    while (*len > 0 && ((*at)[*len - 1] == ' ' || (*at)[*len - 1] == '\t'))
-        (*len)--;
-}
-
-static void add_header(struct leat_text *out, const char *key, size_t key_len, const char *value,
-                       size_t value_len)
+static void add_header(struct leat_text *out, struct leat_bytes key, struct leat_bytes value)
 {
     struct leat_text name, text;
 
     leat_text_init(&name, MAX_TEXT);
     leat_text_init(&text, MAX_TEXT);
-    trim(&key, &key_len);
-    trim(&value, &value_len);
-    decode_percent(key, key_len, &name);
-    decode_percent(value, value_len, &text);
+    leat_text_percent_decode(&name, leat_bytes_trim(key));
+    leat_text_percent_decode(&text, leat_bytes_trim(value));
     leat_text_str(out, "      ");
     add_string(out, leat_text_get(&name));
     leat_text_str(out, ": ");
@@ -99,8 +73,8 @@ static void add_headers(struct leat_text *out, const char *list)
         size_t len = strcspn(list, ",");
         const char *equals = memchr(list, '=', len);
         if (equals != NULL)
-            add_header(out, list, (size_t)(equals - list), equals + 1,
-                       len - (size_t)(equals - list) - 1);
+            add_header(out, leat_bytes(list, (size_t)(equals - list)),
+                       leat_bytes(equals + 1, len - (size_t)(equals - list) - 1));
         list += len;
         list += *list == ',';
     }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "lib/otlp_json_help.h"
 
 static void log_again(const char *json, const char *want)

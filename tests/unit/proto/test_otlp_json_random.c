@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "lib/otlp_json_help.h"
 #include "lib/otlp_random.h"
