@@ -8,9 +8,13 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "io/codec.h"
+#include "io/grpc.h"
 #include "lib/path_program.h"
 #include "lib/path_sink.h"
 #include "proto/otlp_json.h"

@@ -3,6 +3,7 @@
 #ifndef LEAT_TESTS_PATH_SINK_H
 #define LEAT_TESTS_PATH_SINK_H
 
+#include "base/budget.h"
 #include "io/server.h"
 #include "lib/path_records.h"
 
