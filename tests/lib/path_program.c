@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "flow/ledger.h"
 
 #define PATIENCE (30 * LEAT_SEC)
 

@@ -2,6 +2,7 @@
 #ifndef LEAT_TESTS_PATH_PROGRAM_H
 #define LEAT_TESTS_PATH_PROGRAM_H
 
+#include "base/budget.h"
 #include "io/loop.h"
 #include "lib/client_peer.h"
 #include "receivers/otlp.h"

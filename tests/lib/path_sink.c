@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
 

@@ -3,6 +3,9 @@
 #ifndef LEAT_TESTS_PATH_SINK_H
 #define LEAT_TESTS_PATH_SINK_H
 
+#include "base/budget.h"
+#include "base/buf.h"
+#include "io/codec.h"
 #include "io/server.h"
 #include "lib/path_records.h"
 
