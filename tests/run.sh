@@ -122,25 +122,25 @@ build() {
     local dir=$1 begin=$SECONDS log=$LOGS/build/$1.log rc
     shift
     mkdir -p "$LOGS/build"
-    progress "build/$dir: configuring"
+    progress "$dir: configuring"
     # shellcheck disable=SC2086
     if ! cmake -S . -B "$dir" -G Ninja $CMAKE_ARGS "$@" > "$log" 2>&1; then
-        record fail "build/$dir" $((SECONDS - begin)) "$log"
-        say "failed: build/$dir (log: ${log#"$TOP"/})"
+        record fail "$dir" $((SECONDS - begin)) "$log"
+        say "failed: $dir (log: ${log#"$TOP"/})"
         return 1
     fi
     # shellcheck disable=SC2086
     timeout -k 10 1800 ninja -C "$dir" -j "$JOBS" $TARGETS 2>&1 < /dev/null | while IFS= read -r line; do
         printf '%s\n' "$line" >> "$log"
-        case $line in '['*) progress "build/$dir ${line%%]*}]" ;; esac
+        case $line in '['*) progress "$dir ${line%%]*}]" ;; esac
     done
     rc=${PIPESTATUS[0]}
     if [ "$rc" -eq 0 ]; then
-        record pass "build/$dir" $((SECONDS - begin)) "$log"
-        say "build/$dir: done, $((SECONDS - begin)) s"
+        record pass "$dir" $((SECONDS - begin)) "$log"
+        say "$dir: built, $((SECONDS - begin)) s"
     else
-        record fail "build/$dir" $((SECONDS - begin)) "$log"
-        say "failed: build/$dir (log: ${log#"$TOP"/})"
+        record fail "$dir" $((SECONDS - begin)) "$log"
+        say "failed: $dir (log: ${log#"$TOP"/})"
         grep -m5 -E 'error:|FAILED|undefined reference' "$log" | sed 's/^/    /'
     fi
     return "$rc"

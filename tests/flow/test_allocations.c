@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/meter.h"
+#include "flow/ledger.h"
 #include "io/h2.h"
 #include "lib/path_far.h"
 
