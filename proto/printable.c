@@ -4,10 +4,9 @@
 /* The length of the character at `at` when it may be shown, or 0. */
 static size_t printable(const uint8_t *at, const uint8_t *stop)
 {
-    size_t len = *at < 0x80 ? 1 : *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
+    size_t len = leat_utf8_len(leat_bytes(at, (size_t)(stop - at)));
 
-    if (*at < 0x20 || *at == 0x7f || len > (size_t)(stop - at) ||
-        !leat_bytes_utf8(leat_bytes(at, len)))
+    if (*at < 0x20 || *at == 0x7f)
         return 0;
     /* C1 control characters, and what turns the direction of text around */
     if (len == 2 && at[0] == 0xc2 && at[1] < 0xa0)
