@@ -21,7 +21,11 @@ static int parse(const char *text, uint64_t total, uint64_t *ret, struct leat_er
 
     if (end != text && strcmp(end, "%") == 0 && percent > 0 && percent <= 100) {
         *ret = (uint64_t)((double)total * percent / 100);
-        return 0;
+        if (*ret >= LEAST)
+            return 0;
+        return leat_fail(err,
+                         "leat.memory: '%s' of the memory there is (%llu MiB) is less than 4MiB",
+                         text, (unsigned long long)(total >> 20));
     }
     if (leat_parse_size(text, ret) == 0 && *ret >= LEAST)
         return 0;
