@@ -8,9 +8,12 @@
 
 #include <cmocka.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/text.h"
 #include "flow/ledger.h"
 #include "io/codec.h"
 #include "io/grpc.h"

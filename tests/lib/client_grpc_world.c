@@ -64,6 +64,7 @@ int client_grpc_teardown(void **state)
 {
     struct client_grpc_world *w = *state;
 
+    leat_clock_real(); /* also after a test that failed */
     leat_client_free(w->client);
     client_peer_stop(&w->peer);
     leat_tls_free(w->tls);

@@ -55,6 +55,7 @@ int client_http_teardown(void **state)
 {
     struct client_http_world *w = *state;
 
+    leat_clock_real(); /* also after a test that failed */
     leat_client_free(w->client);
     client_peer_stop(&w->peer);
     leat_loop_free(w->loop);

@@ -4,11 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/text.h"
 #include "flow/ledger.h"
 
 #define PATIENCE (30 * LEAT_SEC)

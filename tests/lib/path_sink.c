@@ -3,9 +3,13 @@
 
 #include <stdio.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
+#include "io/codec.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
 

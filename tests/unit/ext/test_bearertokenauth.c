@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "io/auth.h"
 #include "lib/ext_help.h"
 

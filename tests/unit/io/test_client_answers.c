@@ -403,6 +403,33 @@ static void freed_with_exchanges_under_way(void **state)
     }
 }
 
+static void freed_while_writing(void **state)
+{
+    struct client_http_world *w = *state;
+    size_t len = 16 * 1024 * 1024;
+    char *big = malloc(len + 1);
+    struct client_sent s;
+
+    memset(big, 'x', len);
+    big[len] = '\0';
+    client_http_open(w);
+    client_http_exchange(w, &s, "x");
+    client_sent_done(&s);
+    leat_conn_pause(w->peer.conns[0].conn);
+    client_sent_init(&s, "/", big);
+    leat_client_send(w->client, &s.x);
+    for (int i = 0; i < 20; i++)
+        leat_loop_turn(w->loop);
+    leat_client_free(w->client);
+    w->client = NULL;
+    memset(big, 'y', len);
+    free(big);
+    assert_int_equal(s.a.net, LEAT_NET_CANCELLED);
+    client_sent_done(&s);
+    leat_conn_resume(w->peer.conns[0].conn);
+    CLIENT_UNTIL(w->loop, w->peer.nclosed == 1);
+}
+
 static void free_inside(struct client_sent *s)
 {
     struct client_http_world *w = s->arg;
@@ -459,17 +486,19 @@ static void no_memory_is_a_failure(void **state)
     struct client_sent s;
     int failures = 0;
 
+    leat_clock_fake(LEAT_SEC, LEAT_SEC);
     client_http_open(w);
     for (uint64_t nth = 1; nth < 30; nth++) {
         client_sent_init(&s, "/v1/x", "x");
-        s.x.timeout = 200 * LEAT_MS; /* the peer, too, may have been the one without memory */
+        s.x.timeout = 2 * LEAT_SEC; /* the peer, too, may have been the one without memory */
         leat_mem_fail_at(nth);
         leat_client_send(w->client, &s.x);
-        CLIENT_UNTIL(w->loop, s.done);
+        CLIENT_UNTIL(w->loop, s.done || (leat_clock_step(LEAT_MS), false));
         leat_mem_fail_at(0);
         failures += s.a.net != LEAT_NET_OK;
         client_sent_done(&s);
     }
+    leat_clock_real();
     assert_true(failures > 0);
     assert_true(failures < 29);
     client_http_exchange(w, &s, "x");
@@ -497,6 +526,7 @@ int main(void)
         T(an_answer_before_the_whole_request),
         T(cancelled_at_every_stage),
         T(freed_with_exchanges_under_way),
+        T(freed_while_writing),
         T(freed_from_inside_done),
         T(sent_again_from_inside_done),
         T(no_memory_is_a_failure),
