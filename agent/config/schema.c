@@ -17,7 +17,7 @@
 struct fill {
     struct leat_arena *arena;
     struct leat_diags *diags;
-    size_t errors;
+    size_t errors, unknown; /* unknown keys are errors as well */
 };
 
 /* Where a table is filled: which keys, at which path, below which tables. */
@@ -363,6 +363,7 @@ static void unknown_keys(struct fill *f, const struct level *l)
         if (leat_suggest_known(l->fields, key->text))
             continue;
         f->errors++;
+        f->unknown++;
         join(path, l->path, key->text);
         leat_diags_error(
             f->diags, key->at, path, leat_suggest_hint(&here, key->text, hint, sizeof hint),
@@ -387,8 +388,9 @@ static void fill_level(struct fill *f, const struct level *l, void *conf)
     fill_table(f, l, l->fields, conf);
 }
 
-int leat_schema_fill(const struct leat_field *fields, void *conf, const struct leat_node *node,
-                     const char *path, struct leat_arena *arena, struct leat_diags *diags)
+int leat_schema_fill_all(const struct leat_field *fields, void *conf, const struct leat_node *node,
+                         const char *path, struct leat_arena *arena, struct leat_diags *diags,
+                         bool *ret_read)
 {
     struct fill f = {.arena = arena, .diags = diags};
     struct level top = {.fields = fields, .node = node, .path = path};
@@ -397,5 +399,14 @@ int leat_schema_fill(const struct leat_field *fields, void *conf, const struct l
         no_memory(&f, node, path);
     else
         fill_level(&f, &top, conf);
+    *ret_read = f.errors == f.unknown;
     return f.errors == 0 ? 0 : -1;
+}
+
+int leat_schema_fill(const struct leat_field *fields, void *conf, const struct leat_node *node,
+                     const char *path, struct leat_arena *arena, struct leat_diags *diags)
+{
+    bool read;
+
+    return leat_schema_fill_all(fields, conf, node, path, arena, diags, &read);
 }

@@ -177,15 +177,25 @@ struct leat_field {
 int leat_schema_fill(const struct leat_field *fields, void *conf, const struct leat_node *node,
                      const char *path, struct leat_arena *arena, struct leat_diags *diags);
 
+/* The same, and says whether every value could be read: unknown keys apart, `conf` is what the user
+ * meant, and what check() would say of it is true. */
+int leat_schema_fill_all(const struct leat_field *fields, void *conf, const struct leat_node *node,
+                         const char *path, struct leat_arena *arena, struct leat_diags *diags,
+                         bool *ret_read);
+
 /* What a component's check() reports to: each message is shown at the place of the setting it
  * names. */
 struct leat_check;
-/* `key`: dotted path below the component ("sending_queue.batch.min_size", "" for the whole). */
+/* `key`: dotted path below the component ("sending_queue.batch.min_size", "" for the whole). A
+ * message that starts with its verb ("must be above 0") gets the key's last word as its subject. */
 void leat_check_error(struct leat_check *c, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void leat_check_warn(struct leat_check *c, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool leat_check_written(const struct leat_check *c, const char *key); /* the user wrote this key */
+/* Which signals the pipelines want of the component: 1 << enum leat_signal, or'ed. */
+unsigned leat_check_signals(const struct leat_check *c);
+void leat_check_set_signals(struct leat_check *c, unsigned signals); /* by the house; else 0 */
 /* The house makes and frees it around a call of check(). `node` may be NULL. */
 struct leat_check *leat_check_new(const struct leat_node *node, const char *path,
                                   struct leat_diags *diags);

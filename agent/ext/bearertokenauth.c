@@ -88,7 +88,8 @@ static void check(const void *conf_, struct leat_check *c)
     if (!is_set(conf->token) && conf->tokens.count == 0 && !is_set(conf->filename))
         leat_check_error(c, "", "needs a token, tokens or a filename");
     if (is_set(conf->token) && conf->tokens.count > 0)
-        leat_check_error(c, "tokens", "and token exclude each other: put all of them into tokens");
+        leat_check_error(c, "tokens",
+                         "token and tokens exclude each other: put all of them into tokens");
     if (conf->tokens.count > TOKENS_MAX)
         leat_check_error(c, "tokens", "are more than %d", TOKENS_MAX);
     if (is_set(conf->filename) && (is_set(conf->token) || conf->tokens.count > 0))

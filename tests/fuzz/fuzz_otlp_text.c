@@ -19,7 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
 {
-    return otlp_mutate(data, size, max, seed, 2);
+    static const char nasty[][3] = {"\xc2\x9b", "\x1b[", "\xe2\x80", "\xae\"", "\x7f\n"};
+    const char *with = nasty[seed / 4 % 5];
+
+    size = otlp_mutate(data, size, max, seed, 2);
+    if (seed % 4 == 0 && size > 8) { /* lengths stay right */
+        size_t at = 2 + seed / 20 % (size - 4);
+        memcpy(data + at, with, 2);
+    }
+    return size;
 }
 
 static void pretty(enum leat_signal signal, const struct leat_bytes *parts, size_t n,
@@ -34,7 +42,8 @@ static void coloured(enum leat_signal signal, const struct leat_bytes *parts, si
     leat_otlp_text_pretty(signal, parts, n, true, out);
 }
 
-/* Lines end and tabs stand; an escape is one of our own colours: ESC [ digits and ; up to m. */
+/* Lines end and tabs stand, nothing turns the direction of text around; an escape is one of our own
+ * colours: ESC [ digits and ; up to m. */
 static void check_characters(struct leat_bytes b, bool colour)
 {
     LEAT_CHECK(leat_bytes_utf8(b));
@@ -50,6 +59,7 @@ static void check_characters(struct leat_bytes b, bool colour)
         }
         LEAT_CHECK(c >= 0x20 || c == '\n' || c == '\t');
         LEAT_CHECK(c != 0x7f && !(c == 0xc2 && b.data[i + 1] < 0xa0)); /* DEL, C1 */
+        LEAT_CHECK(c != 0xe2 || b.data[i + 1] != 0x80 || b.data[i + 2] != 0xae);
     }
 }
 
