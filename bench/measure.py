@@ -105,14 +105,20 @@ def once(scenario, running, sink, args):
 
 
 def rounds_of(scenario, running, sink, args):
-    """Per round and system the two measurements; the first round warms up and is dropped."""
+    """Per round and system the two measurements; the first round warms up and is dropped. A system that answers
+    nothing in its first measurement is left out."""
+    for name in list(running):
+        try:
+            once(scenario, running[name], sink, args)
+        except RuntimeError as e:
+            print(f"  {e}: left out", file=sys.stderr)
+            running.pop(name).stop()
     names, result = list(running), []
-    for n in range(args.rounds + 1):
+    for n in range(1, args.rounds + 1):
         one = {name: [] for name in names}
         for name in names + names[::-1]:
             one[name].append(once(scenario, running[name], sink, args))
-        if n > 0:
-            result.append(one)
+        result.append(one)
         print(f"  round {n}: " + ", ".join(
             f"{name} {statistics.mean(m['ns_item'] for m in ms):.1f}"
             + ("*" if any(m["disturbed"] for m in ms) else "") for name, ms in one.items()),
