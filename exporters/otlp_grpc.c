@@ -26,14 +26,11 @@ static const struct leat_field fields[] = {
     LEAT_END,
 };
 
-static const char *const codecs[] = {"none", "gzip", "snappy", "zstd", NULL};
-
 static void check(const void *conf_, struct leat_check *c)
 {
     const struct otlp_grpc_conf *conf = conf_;
 
     leat_client_check(&conf->client, true, "", c);
-    leat_otlp_check_codec(&conf->client, codecs, c);
 }
 
 static int prepare(struct leat_otlp_exporter *e, struct leat_exchange *x, struct leat_batch *b,
@@ -102,6 +99,8 @@ static int otlp_grpc_open(void *self_, const struct leat_env *env, struct leat_e
 {
     struct leat_otlp_exporter *self = self_;
     const struct otlp_grpc_conf *conf = env->conf;
+    /* "snappy" of gRPC is the framed format (collector configgrpc, go-grpc-compression). */
+    enum leat_codec codec = (enum leat_codec)leat_otlp_codec(conf->client.compression);
     struct leat_client_env client_env = {.loop = env->loop,
                                          .auth = env->auth,
                                          .who = env->id,
@@ -110,7 +109,8 @@ static int otlp_grpc_open(void *self_, const struct leat_env *env, struct leat_e
 
     *self = (struct leat_otlp_exporter){
         .env = env,
-        .codec = (enum leat_codec)leat_otlp_codec(conf->client.compression),
+        .codec = codec == LEAT_CODEC_SNAPPY ? LEAT_CODEC_SNAPPY_FRAMED : codec,
+        .encoding = leat_codec_name(codec),
         .level = LEAT_LEVEL_DEFAULT,
         .timeout = conf->sender.timeout,
         .prepare = prepare,

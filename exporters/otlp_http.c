@@ -60,7 +60,8 @@ static void check(const void *conf_, struct leat_check *c)
         any = any || own_endpoint(conf, (enum leat_signal)s) != NULL;
     if (conf->client.endpoint != NULL || !any)
         leat_client_check(&conf->client, false, "", c);
-    leat_otlp_check_codec(&conf->client, codecs, c);
+    else /* it would miss the endpoint */
+        leat_otlp_check_codec(&conf->client, codecs, c);
 }
 
 static bool is_json(const struct leat_otlp_exporter *e)
@@ -132,13 +133,15 @@ static int otlp_http_open(void *self_, const struct leat_env *env, struct leat_e
 {
     struct leat_otlp_exporter *self = self_;
     const struct otlp_http_conf *conf = env->conf;
+    enum leat_codec codec = (enum leat_codec)leat_otlp_codec(conf->client.compression);
     struct leat_client_env client_env = {
         .loop = env->loop, .auth = env->auth, .who = env->id, .max_answer = MAX_ANSWER};
     struct leat_client *common = NULL;
 
     *self = (struct leat_otlp_exporter){
         .env = env,
-        .codec = (enum leat_codec)leat_otlp_codec(conf->client.compression),
+        .codec = codec,
+        .encoding = leat_codec_name(codec),
         .level = conf->client.compression_params.level ? (int)conf->client.compression_params.level
                                                        : LEAT_LEVEL_DEFAULT,
         .timeout = conf->sender.timeout,

@@ -1,6 +1,7 @@
 /* One attempt to send a batch over OTLP. */
 #include "exporters/otlp_send.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -11,7 +12,7 @@
 
 #define MEMORY_RETRY_MS 200
 
-/* In one piece of memory with the pieces behind it. */
+/* In one piece of memory with the pieces behind it, and the client's part behind those. */
 struct attempt {
     struct leat_exchange exchange;
     struct leat_otlp_exporter *exporter;
@@ -109,17 +110,26 @@ static int compress(struct leat_otlp_exporter *e, struct attempt *at)
     leat_buf_unref(at->body);
     at->body = out;
     send_body(at);
-    at->exchange.content_encoding = leat_codec_name(e->codec);
+    at->exchange.content_encoding = e->encoding;
     return 0;
+}
+
+static size_t room_after(size_t size)
+{
+    size_t align = _Alignof(max_align_t);
+
+    return (size + align - 1) / align * align;
 }
 
 static struct attempt *attempt_new(struct leat_otlp_exporter *e, struct leat_batch *batch)
 {
-    struct attempt *at = leat_try(sizeof *at + batch->nparts * sizeof at->pieces[0]);
+    size_t own = room_after(sizeof(struct attempt) + batch->nparts * sizeof(struct leat_bytes));
+    struct attempt *at = leat_try(own + leat_client_room(batch->nparts));
 
     if (at == NULL)
         return NULL;
     memset(at, 0, sizeof *at);
+    at->exchange.room = (uint8_t *)at + own;
     at->exporter = e;
     at->batch = batch;
     leat_batch_pieces(batch, at->pieces);

@@ -10,6 +10,7 @@ struct leat_otlp_exporter {
     const struct leat_env *env;
     struct leat_client *clients[LEAT_SIGNALS]; /* may be the same one */
     enum leat_codec codec;
+    const char *encoding; /* what the peer is told of it; "" for none */
     int level;
     int64_t timeout;
     /* Fills path, content type and pieces of an exchange: the protocol's own part. -1: no memory.

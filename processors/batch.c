@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -19,9 +20,10 @@
 #include "io/loop.h"
 
 #define RETRY_MS        1000
-#define KEY_BYTES       ((size_t)16 * 1024)
+#define KEY_BYTES       ((size_t)64 * 1024) /* more than an origin holds */
 #define NO_METADATA_MAX 1
 #define DRAIN_RETRY_MS  100
+#define MOST_SHELVES    100000 /* combinations of metadata values, when no limit is set */
 
 struct batch_conf {
     int64_t timeout;
@@ -42,17 +44,19 @@ static const struct leat_field fields[] = {
     LEAT_STRINGS(struct batch_conf, metadata_keys, NULL,
                  "Requests with different values of these request headers are batched apart."),
     LEAT_UINT(struct batch_conf, metadata_cardinality_limit, "1000",
-              "So many combinations of values are taken; others are rejected."),
+              "So many combinations of values are taken; others are rejected. 0: 100000."),
     LEAT_END,
 };
 
 struct batcher;
+struct flight;
 
 /* What is being joined for one combination of metadata values. Stays for the life of the processor:
  * the number of combinations is bounded. */
 struct shelf {
     struct batcher *owner;
     struct leat_batch *batch; /* NULL: empty */
+    struct flight *flight;    /* for `batch`, made before any caller is answered; may be NULL */
     struct leat_timer *timer;
 };
 
@@ -127,6 +131,7 @@ static void offer(struct batcher *b, struct flight *f)
     struct leat_batch *copy;
 
     leat_ack_init(&f->ack, flight_told);
+    f->ack.patient = leat_batch_is_patient(f->batch);
     copy = leat_batch_again(f->batch, &f->ack);
     if (copy == NULL) {
         leat_ledger_count(b->env->ledger, b->signal, LEAT_OUT, f->batch->items);
@@ -194,15 +199,10 @@ static void offer_again(void *arg)
     }
 }
 
-/* Where the callers were promised memory only, they have been answered, and the batch is ours to
- * bring on. Without memory for the book-keeping it goes on as it is: what was promised is then in
- * the next stage's hands. */
-static void pass_on(struct batcher *b, struct leat_batch *batch)
+/* With a flight the callers have been answered, and the batch is ours to bring on. */
+static void pass_on(struct batcher *b, struct leat_batch *batch, struct flight *f)
 {
-    struct flight *f;
-
     leat_histogram_add(b->send_size, batch->items);
-    f = b->env->promise == LEAT_PROMISE_HELD ? leat_try_zeroed(sizeof *f) : NULL;
     if (f == NULL) {
         leat_send(&b->env->next[b->signal], batch);
         return;
@@ -213,23 +213,38 @@ static void pass_on(struct batcher *b, struct leat_batch *batch)
     offer(b, f);
 }
 
+/* Takes the first `items` items off, with a flight of their own if `batch` has one. False: no
+ * memory. */
+static bool cut_off(struct batcher *b, struct leat_batch *batch, uint32_t items, bool flies,
+                    struct leat_batch **ret, struct flight **ret_flight)
+{
+    *ret_flight = flies ? leat_try_zeroed(sizeof(struct flight)) : NULL;
+    if (flies && *ret_flight == NULL)
+        return false;
+    if (leat_batch_cut(batch, items, b->env->scratch, ret) == 0)
+        return true;
+    leat_free(*ret_flight);
+    return false;
+}
+
 /* Passes on in pieces of at most send_batch_max_size. What cannot be cut for want of memory goes on
  * whole. */
 static void flush(struct shelf *s)
 {
     struct batcher *b = s->owner;
     struct leat_batch *batch = s->batch, *head;
+    struct flight *f = s->flight, *head_flight;
     uint32_t max = b->conf->send_batch_max_size;
 
     leat_timer_stop(s->timer);
-    s->batch = NULL;
     if (batch == NULL)
         return;
+    s->batch = NULL;
+    s->flight = NULL;
     leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items);
-    while (max != 0 && batch->items > max &&
-           leat_batch_cut(batch, max, b->env->scratch, &head) == 0)
-        pass_on(b, head);
-    pass_on(b, batch);
+    while (max != 0 && batch->items > max && cut_off(b, batch, max, f != NULL, &head, &head_flight))
+        pass_on(b, head, head_flight);
+    pass_on(b, batch, f);
 }
 
 static void timeout_passed(void *arg)
@@ -278,17 +293,40 @@ static struct shelf *shelf_for(struct batcher *b, const struct leat_batch *batch
     return s;
 }
 
-/* -1: no memory to join with; the batch is the caller's still. */
-static int put(struct shelf *s, struct leat_batch *batch)
+/* All the memory that putting `batch` on the shelf and bringing it on will need: once its callers
+ * are answered nothing may fail any more. -1: there is none. */
+static int make_room(struct shelf *s, const struct leat_batch *batch)
 {
+    bool held = s->owner->env->promise == LEAT_PROMISE_HELD;
+
+    if (s->batch != NULL && leat_batch_reserve(s->batch, batch->nparts) < 0)
+        flush(s);
+    if (held && s->flight == NULL)
+        s->flight = leat_try_zeroed(sizeof *s->flight);
+    return held && s->flight == NULL ? -1 : 0;
+}
+
+/* Answers the callers where memory is all that was promised. (An answer never brings its caller's
+ * next request from within.) */
+static void put(struct shelf *s, struct leat_batch *batch)
+{
+    struct batcher *b = s->owner;
     uint32_t items = batch->items;
 
+    if (b->env->promise == LEAT_PROMISE_HELD)
+        leat_batch_hold(batch);
     if (s->batch == NULL)
         s->batch = batch;
-    else if (leat_batch_join(s->batch, batch) < 0)
-        return -1;
-    leat_ledger_hold(s->owner->env->ledger, s->owner->signal, items);
-    return 0;
+    else
+        LEAT_CHECK(leat_batch_join(s->batch, batch) == 0);
+    leat_ledger_hold(b->env->ledger, b->signal, items);
+}
+
+static size_t most_shelves(const struct batch_conf *conf)
+{
+    if (conf->metadata_keys.count == 0)
+        return NO_METADATA_MAX;
+    return conf->metadata_cardinality_limit ? conf->metadata_cardinality_limit : MOST_SHELVES;
 }
 
 static void batch_take(void *self, struct leat_batch *batch)
@@ -302,17 +340,15 @@ static void batch_take(void *self, struct leat_batch *batch)
         return;
     }
     s = shelf_for(b, batch);
-    if (s == NULL && conf->metadata_keys.count > 0 &&
-        leat_map_count(b->shelves) >= conf->metadata_cardinality_limit) {
+    if (s == NULL && leat_map_count(b->shelves) >= most_shelves(conf)) {
         refuse(b, batch, leat_rejected(3, "too many batcher metadata-value combinations"));
         return;
     }
-    if (b->env->promise == LEAT_PROMISE_HELD)
-        leat_batch_hold(batch);
-    if (s == NULL || put(s, batch) < 0) {
-        pass_on(b, batch);
+    if (s == NULL || make_room(s, batch) < 0) {
+        refuse(b, batch, leat_retry(14, RETRY_MS, "no memory to batch with"));
         return;
     }
+    put(s, batch);
     if (b->draining || conf->timeout == 0) {
         flush(s);
     } else if (conf->send_batch_size != 0 && s->batch->items >= conf->send_batch_size) {
@@ -356,8 +392,7 @@ static int batch_open(void *self, const struct leat_env *env, struct leat_err *e
     b->env = env;
     while (env->next[b->signal].take == NULL)
         b->signal = (enum leat_signal)(b->signal + 1);
-    b->shelves = leat_map_new(b->conf->metadata_keys.count ? b->conf->metadata_cardinality_limit
-                                                           : NO_METADATA_MAX);
+    b->shelves = leat_map_new(most_shelves(b->conf));
     leat_list_init(&b->flights);
     leat_list_init(&b->again);
     b->again_timer = leat_timer_new(env->loop, offer_again, b);
@@ -389,6 +424,7 @@ static void free_shelf(void *shelf)
     leat_timer_free(s->timer);
     if (s->batch != NULL)
         give_up(s->owner, s->batch);
+    leat_free(s->flight);
     leat_free(s);
 }
 

@@ -244,7 +244,7 @@ struct leat_decimal leat_decimal_of(double v)
     }
     if (precision > 17)
         precision = 17;
-    exponent = atoi(strchr(text, 'e') + 1);
+    exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     set_digits(&d, mantissa, exponent - (precision - 1));
     return d;
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "proto/json_write.h"
 #include "proto/otlp_view.h"
+#include "proto/printable.h"
 
 #define SCALE_MAX 2000 /* beyond it every bucket is all or nothing */
 #define SORT_MAX  64   /* members of a map that are sorted by key, as the collector does */
@@ -245,7 +246,7 @@ void leat_show_value(struct leat_text *t, struct leat_bytes value)
     double v = double_of(f.number);
 
     if (f.field == 1)
-        leat_text_add(t, f.bytes.data, f.bytes.len);
+        leat_printable_add(t, f.bytes, SIZE_MAX);
     else if (f.field == 4 && !isfinite(v))
         leat_text_str(t, isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
     else if (f.field == 7)

@@ -30,7 +30,7 @@ struct leat_show_list {
 struct leat_show_list leat_show_list(struct leat_bytes m, uint32_t field, enum leat_wire_type type);
 bool leat_show_list_next(struct leat_show_list *l, uint64_t *ret);
 
-/* An AnyValue as the collector's AsString(): strings as they are, lists and maps as JSON. */
+/* An AnyValue as the collector's AsString(): strings as text, lists and maps as JSON. */
 void leat_show_value(struct leat_text *t, struct leat_bytes value);
 /* "Str", "Bool", "Int", "Double", "Map", "Slice", "Bytes" or "Empty". */
 const char *leat_show_type(struct leat_bytes value);

@@ -4,6 +4,7 @@
 
 #include "proto/otlp_show.h"
 #include "proto/otlp_text.h"
+#include "proto/printable.h"
 
 #define VALUE_MAX   4096 /* bytes of one value or attribute list that are shown */
 #define SERVICE_MAX 64   /* and of a service's name */
@@ -43,55 +44,7 @@ static void begin_trace(struct line *l, struct leat_bytes id)
         leat_text_printf(l->out, "\x1b[38;5;%um", (unsigned)palette[hash % sizeof palette]);
 }
 
-/* --- text that a peer chose */
-
-/* The length of the character at `at` when it may be shown, or 0. */
-static size_t printable(const uint8_t *at, const uint8_t *stop)
-{
-    size_t len = *at < 0x80 ? 1 : *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
-
-    if (*at < 0x20 || *at == 0x7f || len > (size_t)(stop - at) ||
-        !leat_bytes_utf8(leat_bytes(at, len)))
-        return 0;
-    /* C1 control characters, and what turns the direction of text around */
-    if (len == 2 && at[0] == 0xc2 && at[1] < 0xa0)
-        return 0;
-    if (len == 3 && at[0] == 0xe2 &&
-        ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
-         (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9)))
-        return 0;
-    return len;
-}
-
-static void add_escaped(struct leat_text *t, struct leat_bytes b, size_t max)
-{
-    const uint8_t *at = b.data, *stop;
-
-    if (b.len == 0)
-        return;
-    stop = at + (b.len > max ? max : b.len);
-    while (b.len > max && stop > at && (*stop & 0xc0) == 0x80)
-        stop--; /* not in the middle of a character */
-    while (at < stop && leat_text_ok(t)) {
-        size_t len = printable(at, stop);
-        if (len != 0) {
-            leat_text_add(t, at, len);
-            at += len;
-            continue;
-        }
-        if (*at == '\n')
-            leat_text_str(t, "\\n");
-        else if (*at == '\t')
-            leat_text_str(t, "\\t");
-        else if (*at == '\r')
-            leat_text_str(t, "\\r");
-        else
-            leat_text_printf(t, "\\x%02x", (unsigned)*at);
-        at++;
-    }
-    if (b.len > max)
-        leat_text_str(t, "…");
-}
+/* --- values */
 
 static void add_value(struct line *l, struct leat_bytes value)
 {
@@ -99,13 +52,13 @@ static void add_value(struct line *l, struct leat_bytes value)
 
     /* plain strings need no copy, and may be larger than what is shown */
     if (strcmp(leat_show_type(value), "Str") == 0 && leat_show_field(value, 1, &f)) {
-        add_escaped(l->out, f.bytes, VALUE_MAX);
+        leat_printable_add(l->out, f.bytes, VALUE_MAX);
         return;
     }
     leat_text_clear(&l->scratch);
     leat_show_value(&l->scratch, value);
     if (leat_text_ok(&l->scratch))
-        add_escaped(l->out, leat_text_bytes(&l->scratch), VALUE_MAX);
+        leat_printable_add(l->out, leat_text_bytes(&l->scratch), VALUE_MAX);
     else
         leat_text_str(l->out, "…");
 }
@@ -123,7 +76,7 @@ static void add_attributes(struct line *l, struct leat_bytes m, uint32_t field)
             leat_text_str(l->out, "…");
             break;
         }
-        add_escaped(l->out, leat_show_bytes(pair, 1), VALUE_MAX);
+        leat_printable_add(l->out, leat_show_bytes(pair, 1), VALUE_MAX);
         leat_text_char(l->out, '=');
         add_value(l, leat_show_bytes(pair, 2));
     }
@@ -150,7 +103,7 @@ static void add_head(struct line *l, uint64_t nanos)
     leat_text_char(l->out, ' ');
     begin(l, "1");
     if (l->service.len != 0)
-        add_escaped(l->out, l->service, SERVICE_MAX);
+        leat_printable_add(l->out, l->service, SERVICE_MAX);
     else
         leat_text_char(l->out, '-');
     end(l);
@@ -194,7 +147,7 @@ static void pretty_span(struct line *l, struct leat_bytes span)
 
     add_head(l, leat_show_number(span, 7));
     begin_trace(l, id);
-    add_escaped(l->out, leat_show_bytes(span, 5), VALUE_MAX);
+    leat_printable_add(l->out, leat_show_bytes(span, 5), VALUE_MAX);
     end(l);
     add_duration(l, leat_show_number(span, 7), leat_show_number(span, 8));
     if (leat_show_number(status, 3) == 2) {
@@ -202,7 +155,7 @@ static void pretty_span(struct line *l, struct leat_bytes span)
         leat_text_str(l->out, " ERROR");
         if (leat_show_bytes(status, 2).len != 0) {
             leat_text_char(l->out, ' ');
-            add_escaped(l->out, leat_show_bytes(status, 2), VALUE_MAX);
+            leat_printable_add(l->out, leat_show_bytes(status, 2), VALUE_MAX);
         }
         end(l);
     }
@@ -230,7 +183,7 @@ static void pretty_log(struct line *l, struct leat_bytes log)
         text = leat_bytes_str(leat_show_severity(number));
     if (text.len != 0) {
         begin(l, severity_colour(number));
-        add_escaped(l->out, text, SERVICE_MAX);
+        leat_printable_add(l->out, text, SERVICE_MAX);
         end(l);
         leat_text_char(l->out, ' ');
     }
@@ -249,13 +202,13 @@ static void pretty_metric(struct line *l, struct leat_bytes metric)
     while (kind != 0 && leat_text_ok(l->out) && leat_show_next(&w, 1, &point)) {
         add_head(l, leat_show_number(point, 3));
         begin(l, "36");
-        add_escaped(l->out, leat_show_bytes(metric, 1), VALUE_MAX);
+        leat_printable_add(l->out, leat_show_bytes(metric, 1), VALUE_MAX);
         end(l);
         leat_text_char(l->out, ' ');
         leat_show_point_line(l->out, kind, point, false);
         if (unit.len != 0 && !leat_bytes_is(unit, "1")) {
             leat_text_char(l->out, ' ');
-            add_escaped(l->out, unit, SERVICE_MAX);
+            leat_printable_add(l->out, unit, SERVICE_MAX);
         }
         add_attributes(l, point, leat_show_point_fields(kind).attributes);
         leat_text_char(l->out, '\n');

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "flow/origin.h"
 
 #define GRPC_DEFAULT_MESSAGE ((size_t)4 * 1024 * 1024)
@@ -82,11 +83,17 @@ int leat_otlp_keep_origin(struct leat_call *call, struct leat_batch *batch)
     return 0;
 }
 
-static const char *url_path(const struct http_conf *http, enum leat_signal s)
+/* A leading slash is added where the setting has none. */
+static void make_paths(struct leat_otlp_receiver *self, const struct http_conf *http)
 {
-    const char *paths[] = {http->traces_url_path, http->metrics_url_path, http->logs_url_path};
+    const char *given[] = {http->traces_url_path, http->metrics_url_path, http->logs_url_path};
 
-    return paths[s];
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        size_t size = strlen(given[s]) + 2;
+
+        self->paths[s] = leat_new(size);
+        snprintf(self->paths[s], size, "%s%s", given[s][0] == '/' ? "" : "/", given[s]);
+    }
 }
 
 static const char *const grpc_paths[] = {
@@ -103,6 +110,8 @@ static size_t make_routes(struct leat_otlp_receiver *self, enum leat_otlp_transp
     struct leat_route *routes = self->routes[t];
     size_t n = 0;
 
+    if (t == LEAT_OTLP_HTTP)
+        make_paths(self, http);
     for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
         if (self->env->next[s].take == NULL)
             continue;
@@ -113,7 +122,7 @@ static size_t make_routes(struct leat_otlp_receiver *self, enum leat_otlp_transp
                                           .max_body = max_body,
                                           .tag = s};
         if (t == LEAT_OTLP_HTTP)
-            routes[n++] = (struct leat_route){.path = url_path(http, (enum leat_signal)s),
+            routes[n++] = (struct leat_route){.path = self->paths[s],
                                               .method = "POST",
                                               .wants_body = true,
                                               .max_body = max_body,
@@ -163,6 +172,10 @@ static void otlp_close(void *self_)
     for (int t = 0; t < LEAT_OTLP_TRANSPORTS; t++) {
         leat_server_free(self->servers[t]);
         self->servers[t] = NULL;
+    }
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        leat_free(self->paths[s]);
+        self->paths[s] = NULL;
     }
 }
 

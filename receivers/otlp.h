@@ -15,6 +15,7 @@ struct leat_otlp_receiver {
     struct leat_server *servers[LEAT_OTLP_TRANSPORTS];
     struct leat_service services[LEAT_OTLP_TRANSPORTS];
     struct leat_route routes[LEAT_OTLP_TRANSPORTS][2 * LEAT_SIGNALS];
+    char *paths[LEAT_SIGNALS]; /* of the HTTP port, each with its leading slash */
     uint32_t undrained;
     void (*drained)(void *house);
     void *house;

@@ -238,6 +238,19 @@ void leat_otlp_call_take(void *self, struct leat_call *call)
     pass_on(call, state, body);
 }
 
+static void reply_text(struct leat_call *call, const struct leat_refusal *why)
+{
+    struct leat_reply reply = {
+        .status = why->http_status,
+        .content_type = "text/plain",
+        .body = leat_bytes_str(why->text),
+        .grpc_status = why->grpc_status,
+        .grpc_message = why->text,
+    };
+
+    leat_call_reply(call, &reply);
+}
+
 void leat_otlp_call_refuse(void *self, struct leat_call *call, const struct leat_refusal *why)
 {
     struct leat_rpc_status st = {
@@ -248,6 +261,10 @@ void leat_otlp_call_refuse(void *self, struct leat_call *call, const struct leat
     bool json = !leat_call_info(call)->grpc && is_json(leat_call_info(call));
 
     (void)self;
+    if (why->reason == LEAT_REFUSED_METHOD) { /* no OTLP client: a person with a browser */
+        reply_text(call, why);
+        return;
+    }
     set_message(&st, why->text);
     reply_error(call, json, why->http_status, &st);
 }

@@ -83,8 +83,8 @@ finish() {
 
 # --- packages
 PACKAGES="cmake ninja-build gcc clang-14 clang-format-14 llvm-14 pkg-config libuv1-dev libnghttp2-dev node-llhttp
-libssl-dev libfyaml-dev zlib1g-dev libyajl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev
-libsnappy-dev liblz4-dev libcmocka-dev universal-ctags ccache curl python3 nghttp2-client openssl ca-certificates git"
+libssl-dev libfyaml-dev zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev
+libsnappy-dev liblz4-dev libcmocka-dev libyajl-dev libcrypt-dev libclang-rt-14-dev universal-ctags ccache curl python3 nghttp2-client openssl ca-certificates git"
 PEER_PACKAGES="nodejs npm python3-venv"
 
 install_packages() {
@@ -122,25 +122,25 @@ build() {
     local dir=$1 begin=$SECONDS log=$LOGS/build/$1.log rc
     shift
     mkdir -p "$LOGS/build"
-    progress "build/$dir: configuring"
+    progress "$dir: configuring"
     # shellcheck disable=SC2086
     if ! cmake -S . -B "$dir" -G Ninja $CMAKE_ARGS "$@" > "$log" 2>&1; then
-        record fail "build/$dir" $((SECONDS - begin)) "$log"
-        say "failed: build/$dir (log: ${log#"$TOP"/})"
+        record fail "$dir" $((SECONDS - begin)) "$log"
+        say "failed: $dir (log: ${log#"$TOP"/})"
         return 1
     fi
     # shellcheck disable=SC2086
     timeout -k 10 1800 ninja -C "$dir" -j "$JOBS" $TARGETS 2>&1 < /dev/null | while IFS= read -r line; do
         printf '%s\n' "$line" >> "$log"
-        case $line in '['*) progress "build/$dir ${line%%]*}]" ;; esac
+        case $line in '['*) progress "$dir ${line%%]*}]" ;; esac
     done
     rc=${PIPESTATUS[0]}
     if [ "$rc" -eq 0 ]; then
-        record pass "build/$dir" $((SECONDS - begin)) "$log"
-        say "build/$dir: done, $((SECONDS - begin)) s"
+        record pass "$dir" $((SECONDS - begin)) "$log"
+        say "$dir: built, $((SECONDS - begin)) s"
     else
-        record fail "build/$dir" $((SECONDS - begin)) "$log"
-        say "failed: build/$dir (log: ${log#"$TOP"/})"
+        record fail "$dir" $((SECONDS - begin)) "$log"
+        say "failed: $dir (log: ${log#"$TOP"/})"
         grep -m5 -E 'error:|FAILED|undefined reference' "$log" | sed 's/^/    /'
     fi
     return "$rc"

@@ -3,8 +3,8 @@
 
 #include <pthread.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct slot {
@@ -26,7 +26,7 @@ static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
 static void choose_key(void)
 {
     if (getrandom(hash_key, sizeof hash_key, 0) != (ssize_t)sizeof hash_key)
-        hash_key[0] = (uint64_t)time(NULL);
+        hash_key[0] = leat_random();
 }
 
 static inline uint64_t rotl(uint64_t x, int b)

@@ -329,16 +329,24 @@ static size_t collect_one(struct leat_meter *m, struct sample *out, size_t room)
     return n;
 }
 
+/* Instruments may be added meanwhile: as long as there is no room left over, something may be
+ * missing. */
 static struct sample *collect(struct leat_meter *const *meters, size_t n, size_t *ret_count)
 {
-    size_t room = count_all(meters, n), count = 0;
-    struct sample *samples = leat_try(room * sizeof *samples);
+    struct sample *samples = NULL;
+    size_t room, count;
 
     *ret_count = 0;
-    if (samples == NULL)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        count += collect_one(meters[i], samples + count, room - count);
+    do {
+        leat_free(samples);
+        room = count_all(meters, n) + 1;
+        samples = leat_try(room * sizeof *samples);
+        if (samples == NULL)
+            return NULL;
+        count = 0;
+        for (size_t i = 0; i < n; i++)
+            count += collect_one(meters[i], samples + count, room - count);
+    } while (count == room);
     qsort(samples, count, sizeof *samples, by_series);
     *ret_count = count;
     return samples;

@@ -67,9 +67,34 @@ static size_t char_step(const char *s, size_t left)
     return n == 0 ? 1 : n;
 }
 
+/* Terminal cells of a showable character: two for the wide ones of East Asia and emoji, none for
+ * marks that combine with what stands before (Unicode 15, East Asian Width W and F; the blocks of
+ * combining marks). */
+static size_t cells_of(const char *s, size_t n)
+{
+    static const struct {
+        uint32_t first, last, cells;
+    } ranges[] = {{0x300, 0x36f, 0},     {0x1100, 0x115f, 2},   {0x20d0, 0x20ff, 0},
+                  {0x2e80, 0x303e, 2},   {0x3041, 0x33ff, 2},   {0x3400, 0x4dbf, 2},
+                  {0x4e00, 0xa4cf, 2},   {0xac00, 0xd7a3, 2},   {0xf900, 0xfaff, 2},
+                  {0xfe20, 0xfe2f, 0},   {0xfe30, 0xfe6f, 2},   {0xff00, 0xff60, 2},
+                  {0xffe0, 0xffe6, 2},   {0x1f300, 0x1f64f, 2}, {0x1f680, 0x1f6ff, 2},
+                  {0x1f900, 0x1f9ff, 2}, {0x20000, 0x3fffd, 2}};
+    static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t code = (uint8_t)s[0] & lead[n];
+
+    for (size_t i = 1; i < n; i++)
+        code = code << 6 | ((uint8_t)s[i] & 0x3f);
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return ranges[i].cells;
+    }
+    return 1;
+}
+
 struct shown {
     struct leat_text line, carets;
-    size_t screen; /* characters written to the line */
+    size_t screen; /* cells written to the line */
 };
 
 static void show_char(struct shown *s, const char *c, size_t n, int marked, int first)
@@ -83,6 +108,7 @@ static void show_char(struct shown *s, const char *c, size_t n, int marked, int 
         leat_text_char(&s->line, '?');
     } else {
         leat_text_add(&s->line, c, n);
+        cells = cells_of(c, n);
     }
     for (size_t i = 0; i < cells; i++)
         leat_text_char(&s->carets, !marked ? ' ' : first && i == 0 ? '^' : '~');

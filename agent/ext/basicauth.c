@@ -265,7 +265,7 @@ static int open_basicauth(void *self_, const struct leat_env *env, struct leat_e
         .self = self,
         .admit = self->conf->has_htpasswd ? admit : NULL,
         .sign = self->conf->has_client_auth ? sign : NULL,
-        .challenge = "Basic",
+        .challenge = "Basic realm=\"leat\", charset=\"UTF-8\"", /* RFC 7617 2 */
     };
     watch(self); /* before the files are read, so that no change is missed */
     if (load(self, err) == 0)

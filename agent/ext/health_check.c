@@ -72,8 +72,8 @@ static const struct leat_field fields[] = {
     LEAT_GROUP(struct conf, response_body, bodies_fields, struct bodies_conf,
                "Bodies of one's own."),
     LEAT_NO_EFFECT("check_collector_pipeline",
-                   "has no effect here (nor has it in the collector): exporters that fail are seen "
-                   "in the metrics otelcol_exporter_send_failed_*"),
+                   "nor has it in the collector; exporters that fail are seen in the metrics "
+                   "otelcol_exporter_send_failed_*"),
     LEAT_BOOL(struct conf, use_v2, "false",
               "Serve by the settings under http, as healthcheckv2 does."),
     LEAT_GROUP(struct conf, http, http_fields, struct http_conf, "With use_v2: the HTTP server.",
@@ -81,7 +81,7 @@ static const struct leat_field fields[] = {
     LEAT_NODE(struct conf, grpc, "The health service over gRPC: not offered here.",
               .present = LEAT_PRESENT(struct conf, has_grpc)),
     LEAT_NO_EFFECT("component_health",
-                   "has no effect here: the answer is that of the program, not of components"),
+                   "the answer is about the program as a whole, not about its components"),
     LEAT_END,
 };
 

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "flow/component.h"
 
-#define NO_EFFECT "has no effect here: it is about Go's profiler"
+#define NO_EFFECT "it is about Go's profiler"
 
 static const struct leat_field fields[] = {
     LEAT_NO_EFFECT("endpoint", NO_EFFECT),

@@ -38,7 +38,7 @@ static void free_shell(struct leat_batch *b)
     leat_free(b);
 }
 
-static int reserve(struct leat_batch *b, uint32_t more)
+int leat_batch_reserve(struct leat_batch *b, uint32_t more)
 {
     uint32_t cap = b->cap * 2;
     struct leat_part *parts;
@@ -120,7 +120,7 @@ struct leat_batch *leat_batch_again(const struct leat_batch *b, struct leat_ack 
 int leat_batch_join(struct leat_batch *into, struct leat_batch *from)
 {
     LEAT_CHECK(into->signal == from->signal && from->attempt == NULL);
-    if (reserve(into, from->nparts) < 0)
+    if (leat_batch_reserve(into, from->nparts) < 0)
         return -1;
     for (uint32_t i = 0; i < from->nparts; i++)
         append(into, from->parts[i]);
@@ -235,6 +235,15 @@ void leat_batch_hold(struct leat_batch *b)
         b->parts[i].ack = NULL;
         leat_ack_tell(ack, leat_delivered());
     }
+}
+
+bool leat_batch_is_patient(const struct leat_batch *b)
+{
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        if (b->parts[i].ack != NULL && b->parts[i].ack->patient)
+            return true;
+    }
+    return false;
 }
 
 void leat_batch_done(struct leat_batch *b, struct leat_status st)

@@ -64,6 +64,8 @@ struct leat_batch *leat_batch_again(const struct leat_batch *b, struct leat_ack 
 /* Appends the parts of `from` and frees it. An origin that differs is forgotten. -1: no memory,
  * nothing changed. */
 int leat_batch_join(struct leat_batch *into, struct leat_batch *from);
+/* Makes room for so many more parts: the join that follows cannot fail. -1: no memory. */
+int leat_batch_reserve(struct leat_batch *b, uint32_t more);
 /* Takes the first `items` items (0 < items < b->items) out of `b` into *ret. A request that is cut
  * in two has its waiter expect one outcome more. Whole parts move; a part that is cut is copied
  * into buffers charged to `budget`. -1: budget spent or no memory, `b` is unchanged. */
@@ -74,6 +76,8 @@ int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *bud
 struct leat_batch *leat_batch_take_parts(struct leat_batch *b, uint32_t parts);
 /* The bytes are in safe keeping: every waiter that is not patient is told so, and forgotten. */
 void leat_batch_hold(struct leat_batch *b);
+/* Somebody waits who must not be told "held". */
+bool leat_batch_is_patient(const struct leat_batch *b);
 /* The end of the journey: tells every waiter (or the attempt, who gets the batch back) and frees
  * the batch. */
 void leat_batch_done(struct leat_batch *b, struct leat_status st);

@@ -11,7 +11,7 @@
 
 #define KEY_MAX 256 /* bytes of a dotted path in a message */
 
-typedef struct leat_client_conf conf_type;
+#define CONF struct leat_client_conf
 
 static const struct leat_field auth_fields[] = {
     LEAT_STRING(struct leat_client_auth_conf, authenticator, NULL,
@@ -38,38 +38,36 @@ static const struct leat_field keepalive_fields[] = {
 };
 
 #define CLIENT_FIELDS                                                                              \
-    LEAT_GROUP(conf_type, tls, leat_tls_client_fields, struct leat_tls_conf,                       \
-               "TLS of the connection."),                                                          \
-        LEAT_MAP(conf_type, headers, "Headers added to every request.", .flags = LEAT_SECRET),     \
-        LEAT_GROUP(conf_type, auth, auth_fields, struct leat_client_auth_conf,                     \
+    LEAT_GROUP(CONF, tls, leat_tls_client_fields, struct leat_tls_conf, "TLS of the connection."), \
+        LEAT_MAP(CONF, headers, "Headers added to every request.", .flags = LEAT_SECRET),          \
+        LEAT_GROUP(CONF, auth, auth_fields, struct leat_client_auth_conf,                          \
                    "Authentication of requests."),                                                 \
-        LEAT_STRING(conf_type, compression, NULL,                                                  \
-                    "Compression of request bodies, \"none\" for none."),                          \
-        LEAT_SIZE(conf_type, read_buffer_size, "0", "Accepted; reads use one buffer per worker.",  \
+        LEAT_STRING(CONF, compression, NULL, "Compression of request bodies, \"none\" for none."), \
+        LEAT_SIZE(CONF, read_buffer_size, "0", "Accepted; reads use one buffer per worker.",       \
                   .flags = LEAT_IGNORED),                                                          \
-        LEAT_SIZE(conf_type, write_buffer_size, "512KiB",                                          \
+        LEAT_SIZE(CONF, write_buffer_size, "512KiB",                                               \
                   "Accepted; writes are gathered without a buffer.", .flags = LEAT_IGNORED),       \
-        LEAT_STRINGS(conf_type, middlewares, NULL, "Not supported: refused when not empty.")
+        LEAT_STRINGS(CONF, middlewares, NULL, "Not supported: refused when not empty.")
 
 const struct leat_field leat_client_http_fields[] = {
-    LEAT_STRING(conf_type, endpoint, NULL, "URL of the destination."),
+    LEAT_STRING(CONF, endpoint, NULL, "URL of the destination."),
     CLIENT_FIELDS,
-    LEAT_GROUP(conf_type, compression_params, compression_fields,
-               struct leat_compression_params_conf, "Tuning of the compression."),
-    LEAT_STRING(conf_type, proxy_url, NULL, "HTTP proxy for http:// endpoints."),
-    LEAT_UINT(conf_type, max_idle_conns, "100", "Idle connections kept; 0: no limit."),
-    LEAT_UINT(conf_type, max_idle_conns_per_host, "0",
+    LEAT_GROUP(CONF, compression_params, compression_fields, struct leat_compression_params_conf,
+               "Tuning of the compression."),
+    LEAT_STRING(CONF, proxy_url, NULL, "HTTP proxy for http:// endpoints."),
+    LEAT_UINT(CONF, max_idle_conns, "100", "Idle connections kept; 0: no limit."),
+    LEAT_UINT(CONF, max_idle_conns_per_host, "0",
               "Idle connections kept per destination; 0: as many as max_idle_conns."),
-    LEAT_UINT(conf_type, max_conns_per_host, "0",
+    LEAT_UINT(CONF, max_conns_per_host, "0",
               "Connections at one time per destination; 0: no limit."),
-    LEAT_DURATION(conf_type, idle_conn_timeout, "90s",
+    LEAT_DURATION(CONF, idle_conn_timeout, "90s",
                   "An idle connection is closed after this long; 0: never.", .min = 0, .max = 1e18),
-    LEAT_BOOL(conf_type, disable_keep_alives, "false", "One connection per request."),
-    LEAT_BOOL(conf_type, force_attempt_http2, "true", "Offer HTTP/2 to https:// endpoints."),
-    LEAT_DURATION(conf_type, http2_read_idle_timeout, "0",
+    LEAT_BOOL(CONF, disable_keep_alives, "false", "One connection per request."),
+    LEAT_BOOL(CONF, force_attempt_http2, "true", "Offer HTTP/2 to https:// endpoints."),
+    LEAT_DURATION(CONF, http2_read_idle_timeout, "0",
                   "An HTTP/2 ping is sent after this long without a byte from the peer; 0: never.",
                   .min = 0, .max = 1e18),
-    LEAT_DURATION(conf_type, http2_ping_timeout, "0",
+    LEAT_DURATION(CONF, http2_ping_timeout, "0",
                   "The connection is closed when a ping stays unanswered for this long; 0: 15s.",
                   .min = 0, .max = 1e18),
     LEAT_NO_EFFECT("cookies", "Answers' cookies are never kept."),
@@ -77,20 +75,20 @@ const struct leat_field leat_client_http_fields[] = {
 };
 
 const struct leat_field leat_client_grpc_fields[] = {
-    LEAT_STRING(conf_type, endpoint, NULL,
+    LEAT_STRING(CONF, endpoint, NULL,
                 "host:port, https://host:port, dns:///host:port or unix:///path.",
                 .flags = LEAT_REQUIRED),
     CLIENT_FIELDS,
-    LEAT_STRING(conf_type, balancer_name, "round_robin",
+    LEAT_STRING(CONF, balancer_name, "round_robin",
                 "round_robin: each new connection starts at the next address of the name; "
                 "pick_first: at the first."),
-    LEAT_STRING(conf_type, authority, NULL, "The :authority sent instead of the endpoint's."),
-    LEAT_STRING(conf_type, user_agent, NULL, "The User-Agent sent instead of leat's own."),
-    LEAT_BOOL(conf_type, wait_for_ready, "false",
+    LEAT_STRING(CONF, authority, NULL, "The :authority sent instead of the endpoint's."),
+    LEAT_STRING(CONF, user_agent, NULL, "The User-Agent sent instead of leat's own."),
+    LEAT_BOOL(CONF, wait_for_ready, "false",
               "Requests wait for a connection until their timeout instead of failing at once."),
-    LEAT_GROUP(conf_type, keepalive, keepalive_fields, struct leat_keepalive_client_conf,
+    LEAT_GROUP(CONF, keepalive, keepalive_fields, struct leat_keepalive_client_conf,
                "Pings on quiet connections; off unless written.",
-               .present = LEAT_PRESENT(conf_type, has_keepalive)),
+               .present = LEAT_PRESENT(CONF, has_keepalive)),
     LEAT_END,
 };
 

@@ -360,13 +360,14 @@ struct leat_client_conn *leat_client_dial(struct leat_client *c)
 {
     static const struct leat_conn_events events = {
         .opened = opened, .read = on_read, .ended = ended, .written = written, .closed = closed};
+    const char *name = c->conf->tls.server_name_override;
     const struct leat_url *to = c->proxy.host != NULL ? &c->proxy : &c->url;
     struct leat_dial_conf conf = {
         .host = to->host,
         .port = to->port,
         .unix_socket = to->unix_socket,
         .tls = c->tls,
-        .sni = c->conf->tls.server_name_override,
+        .sni = name != NULL && *name != '\0' ? name : NULL,
         .timeout = DIAL_TIMEOUT,
         .rotate = c->rotate,
     };

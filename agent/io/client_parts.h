@@ -115,6 +115,13 @@ void leat_client_pump(struct leat_client *c);
 /* The next pump comes from the loop, not from here. */
 void leat_client_pump_soon(struct leat_client *c);
 
+/* The client's timer and its task. */
+void leat_client_fire(void *arg);
+void leat_client_run(struct leat_task *t);
+
+/* --- client_setup.c */
+void leat_client_done(struct leat_client *c); /* frees what leat_client_new() made */
+
 /* --- client_conn.c */
 struct leat_client_conn *leat_client_dial(struct leat_client *c); /* NULL: no memory */
 /* Room for one more call. */

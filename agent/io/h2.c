@@ -4,13 +4,14 @@
 #include "base/mem.h"
 
 /* One write gathers at most this many bytes of frame headers and control frames, and this many
- * pieces; what does not fit goes with the next write of the same turn. */
-#define CONTROL_MAX 4096
-#define PIECES_MAX  96
-/* One DATA frame covers at most this many pieces of a body, so that it always fits an empty write.
- */
-#define FRAME_PIECES_MAX 64
-#define FRAME_MAX        ((size_t)256 * 1024)
+ * pieces; what does not fit goes with the next write of the same turn. A server has many
+ * connections that send little; a client has few, and bodies of many pieces. One DATA frame covers
+ * at most half of the pieces, so that it always fits an empty write. */
+#define SERVER_CONTROL 2048
+#define SERVER_PIECES  48
+#define CLIENT_CONTROL 8192
+#define CLIENT_PIECES  512
+#define FRAME_MAX      ((size_t)256 * 1024)
 /* Writes made in one turn before the other connections get theirs. */
 #define WRITES_PER_TURN 32
 
@@ -36,9 +37,9 @@ struct leat_h2 {
     bool writing;             /* a write is pending */
     struct leat_task task;    /* pump */
     struct leat_link waiting; /* tasks of leat_h2_when_flushed() */
-    size_t npieces, control_len;
-    struct leat_bytes pieces[PIECES_MAX];
-    uint8_t control[CONTROL_MAX];
+    size_t npieces, control_len, max_pieces, max_control;
+    uint8_t *control;
+    struct leat_bytes pieces[]; /* and then the bytes of `control` */
 };
 
 static _Thread_local uint64_t tries;
@@ -111,11 +112,11 @@ static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t len
                        void *user_data)
 {
     struct leat_h2 *h = of_user_data(user_data);
-    size_t room = CONTROL_MAX - h->control_len;
+    size_t room = h->max_control - h->control_len;
 
     (void)session;
     (void)flags;
-    if (h->npieces == PIECES_MAX || room == 0)
+    if (h->npieces == h->max_pieces || room == 0)
         return NGHTTP2_ERR_WOULDBLOCK;
     if (len > room)
         len = room;
@@ -123,13 +124,14 @@ static ssize_t on_send(nghttp2_session *session, const uint8_t *data, size_t len
     return (ssize_t)len;
 }
 
-/* Moves a body forward by `len` bytes (at most what is left, in at most FRAME_PIECES_MAX pieces)
- * and returns how many; pieces go to `out` when it is not NULL. */
-static size_t body_walk(struct leat_h2_body *b, size_t len, struct leat_bytes *out, size_t *ret_n)
+/* Moves a body forward by `len` bytes (at most what is left, in at most `max` pieces) and returns
+ * how many; pieces go to `out` when it is not NULL. */
+static size_t body_walk(struct leat_h2_body *b, size_t len, size_t max, struct leat_bytes *out,
+                        size_t *ret_n)
 {
     size_t done = 0, n = 0;
 
-    while (done < len && b->index < b->n && n < FRAME_PIECES_MAX) {
+    while (done < len && b->index < b->n && n < max) {
         const struct leat_bytes *p = &b->pieces[b->index];
         size_t take = p->len - b->offset;
 
@@ -165,11 +167,10 @@ static ssize_t on_read_body(nghttp2_session *session, int32_t stream_id, uint8_t
                             uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
     struct leat_h2_body *b = source->ptr, ahead = *b;
-    size_t n = body_walk(&ahead, len, NULL, NULL);
+    size_t n = body_walk(&ahead, len, of_user_data(user_data)->max_pieces / 2, NULL, NULL);
     int err;
 
     (void)buf;
-    (void)user_data;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (!body_ended(&ahead))
         return (ssize_t)n;
@@ -189,23 +190,16 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
                         size_t len, nghttp2_data_source *source, void *user_data)
 {
     struct leat_h2 *h = of_user_data(user_data);
-    struct leat_h2_body *b = source->ptr;
+    struct leat_h2_body *b = source->ptr, ahead = *b;
     size_t n = 0;
 
     (void)session;
     (void)frame; /* we never pad */
-    if (PIECES_MAX - h->npieces < FRAME_PIECES_MAX + 1 &&
-        (h->npieces != 0 || h->control_len != 0)) {
-        struct leat_h2_body ahead = *b;
-
-        body_walk(&ahead, len, NULL, &n);
-        if (n + 1 > PIECES_MAX - h->npieces)
-            return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    if (CONTROL_MAX - h->control_len < FRAME_HEADER)
+    body_walk(&ahead, len, h->max_pieces, NULL, &n);
+    if (n + 1 > h->max_pieces - h->npieces || FRAME_HEADER > h->max_control - h->control_len)
         return NGHTTP2_ERR_WOULDBLOCK;
     add_control(h, framehd, FRAME_HEADER);
-    body_walk(b, len, h->pieces + h->npieces, &n);
+    body_walk(b, len, h->max_pieces, h->pieces + h->npieces, &n);
     h->npieces += n;
     return 0;
 }
@@ -382,11 +376,17 @@ bool leat_h2_ending(const struct leat_h2 *h)
 struct leat_h2 *leat_h2_new(struct leat_conn *conn, nghttp2_session *session,
                             void (*failed)(void *self, const char *why), void *self)
 {
-    struct leat_h2 *h = leat_try(sizeof *h);
+    bool server = nghttp2_session_check_server_session(session);
+    size_t npieces = server ? SERVER_PIECES : CLIENT_PIECES;
+    size_t control = server ? SERVER_CONTROL : CLIENT_CONTROL;
+    struct leat_h2 *h = leat_try(sizeof *h + npieces * sizeof *h->pieces + control);
 
     if (h == NULL)
         return NULL;
-    memset(h, 0, offsetof(struct leat_h2, pieces));
+    memset(h, 0, sizeof *h);
+    h->max_pieces = npieces;
+    h->max_control = control;
+    h->control = (uint8_t *)(h->pieces + npieces);
     h->conn = conn;
     h->session = session;
     h->failed = failed;

@@ -39,8 +39,8 @@ void leat_h2_set_callbacks(nghttp2_session_callbacks *cbs);
 int leat_h2_read(struct leat_h2 *h, const uint8_t *data, size_t len);
 /* Something was submitted: frames go out at the end of this turn. */
 void leat_h2_flush(struct leat_h2 *h);
-/* Ends the session: GOAWAY with an error code and a word for the peer (NULL: none), then `failed`.
- */
+/* Ends the session: GOAWAY with an error code and a word for the peer (static text; NULL: none),
+ * then `failed`. */
 void leat_h2_end(struct leat_h2 *h, uint32_t code, const char *word);
 bool leat_h2_ending(const struct leat_h2 *h);
 /* The connection's `written` event. */

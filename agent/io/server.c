@@ -17,8 +17,9 @@
 #define TICK     (250 * LEAT_MS)
 #define TICK_MIN (5 * LEAT_MS)
 /* RFC 9113 section 3.4. */
-#define PREFACE     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define PREFACE_LEN 24
+#define SHARE_MAX   1200 /* bytes of the name under which workers share a port */
+static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /* --- connections */
 
@@ -71,7 +72,7 @@ static void peer_detect(struct leat_peer *p, const uint8_t *data, size_t len)
     size_t n = PREFACE_LEN - p->npreface, seen = p->npreface;
 
     n = n < len ? n : len;
-    if (memcmp(PREFACE + seen, data, n) == 0) {
+    if (memcmp(preface + seen, data, n) == 0) {
         p->npreface += n;
         if (p->npreface < PREFACE_LEN)
             return;
@@ -80,7 +81,7 @@ static void peer_detect(struct leat_peer *p, const uint8_t *data, size_t len)
         set_kind(p, &leat_server_h1);
     }
     if (p->session != NULL && seen != 0)
-        p->kind->read(p, (const uint8_t *)PREFACE, seen);
+        p->kind->read(p, preface, seen);
     if (p->session != NULL && p->server != NULL)
         p->kind->read(p, data, len);
 }
@@ -209,6 +210,8 @@ static void accept_peer(void *self, struct leat_conn *conn)
 
 static void tick_peer(struct leat_peer *p, int64_t now)
 {
+    if (p->conn == NULL)
+        return;
     if (p->session != NULL)
         p->due = p->kind->tick(p, now);
     else
@@ -355,11 +358,15 @@ static int find_auth(struct leat_server *s, struct leat_err *err)
 static int start_listening(struct leat_server *s, struct leat_err *err)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
+    char share[SHARE_MAX];
     struct leat_listen_conf lc = {.endpoint = s->conf->endpoint,
                                   .unix_socket = s->conf->transport != NULL &&
                                                  strcmp(s->conf->transport, "unix") == 0,
-                                  .share = s->env.who};
+                                  .share = share};
 
+    /* One component may have a gRPC and an HTTP server, both on port 0. */
+    snprintf(share, sizeof share, "%s %.*s", s->env.grpc_only ? "grpc" : "http", SHARE_MAX - 8,
+             s->env.who);
     if (s->conf->has_tls) {
         s->tls = leat_tls_server_new(&s->conf->tls, alpn, err);
         if (s->tls == NULL)

@@ -65,7 +65,7 @@ struct leat_call *leat_call_new(struct leat_peer *p, bool http2, int32_t stream)
     c = leat_try(round_up(sizeof *c) + s->service.call_size);
     if (c == NULL)
         return NULL;
-    memset(c, 0, sizeof *c);
+    memset(c, 0, offsetof(struct leat_call, head));
     memset(leat_call_state(c), 0, s->service.call_size);
     c->info.http2 = http2;
     c->info.peer = p->name;

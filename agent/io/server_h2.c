@@ -56,6 +56,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
     h->bomb = 0;
     h->opening_since = leat_clock_mono();
+    h->opening_stream = frame->hd.stream_id;
     leat_peer_due(h->p, h->opening_since + leat_server_header_timeout(h->p->server));
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0; /* trailers: nothing in them is for us */
@@ -189,6 +190,8 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t co
     struct leat_call *c = nghttp2_session_get_stream_user_data(session, stream);
 
     (void)code;
+    if (stream == h->opening_stream)
+        h->opening_since = LEAT_NEVER;
     if (c == NULL)
         return 0;
     nghttp2_session_set_stream_user_data(session, stream, NULL);

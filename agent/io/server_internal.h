@@ -105,13 +105,14 @@ struct leat_call {
     uint32_t head_len, record; /* bytes used; where the open record begins */
     uint32_t nheads;
     size_t head_total;
-    uint8_t head[LEAT_HEAD_ROOM];
     /* reply */
     struct leat_task flushed;
     struct leat_h2_body out;
     struct leat_bytes out_piece;
     nghttp2_nv trailers[2];
     uint8_t *out_more; /* when out_room is too small */
+    /* not zeroed */
+    uint8_t head[LEAT_HEAD_ROOM];
     uint8_t out_room[LEAT_OUT_ROOM];
 };
 
@@ -218,7 +219,8 @@ struct leat_h2s {
     nghttp2_session *session;
     struct leat_guard guard;
     struct leat_call *opening; /* its header block is coming in */
-    int64_t opening_since;
+    int64_t opening_since;     /* a header block is coming in, for `opening_stream` */
+    int32_t opening_stream;
     int64_t idle_since, last_read, age_at, over_at; /* LEAT_NEVER: not */
     int64_t notice_at;                              /* shutdown notice was sent; 0: not */
     int64_t ping_at;                                /* our ping is unanswered since; 0: none */

@@ -27,8 +27,8 @@ int leat_cmd_validate(const struct leat_cli *cli)
         fprintf(stderr, "leat: %s\n", err.text);
         result = LEAT_EXIT_CONFIG;
     } else if (strcmp(cli->output, "json") != 0) {
-        printf("the configuration is usable: %zu pipelines, %zu components\n", plan->npipelines,
-               plan->nitems);
+        printf("the configuration is usable: %zu pipeline%s, %zu component%s\n", plan->npipelines,
+               plan->npipelines == 1 ? "" : "s", plan->nitems, plan->nitems == 1 ? "" : "s");
     }
     leat_plan_free(plan);
     return result;

@@ -559,3 +559,24 @@ void leat_graph_free(struct leat_graph *g)
     leat_free(g->nodes);
     leat_free(g);
 }
+
+void *leat_graph_find(const struct leat_graph *g, enum leat_kind kind, const char *id)
+{
+    for (size_t i = 0; i < g->nopen; i++) {
+        const struct leat_plan_item *item = g->order[i]->item;
+        if (item->component->kind == kind && strcmp(item->instance->id, id) == 0)
+            return g->order[i]->self;
+    }
+    return NULL;
+}
+
+void leat_graph_ledgers(const struct leat_graph *g,
+                        void (*visit)(void *arg, size_t nth, const char *id,
+                                      const struct leat_ledger *l),
+                        void *arg)
+{
+    for (size_t i = 0; i < g->nnodes; i++) {
+        if (g->nodes[i].env.ledger != NULL)
+            visit(arg, i, g->nodes[i].env.id, &g->nodes[i].ledger);
+    }
+}

@@ -42,4 +42,14 @@ void leat_graph_close(struct leat_graph *g);
 uint32_t leat_graph_under_way(const struct leat_graph *g);
 void leat_graph_free(struct leat_graph *g); /* takes NULL */
 
+/* For tests. The open instance of a receiver, exporter, connector or extension; NULL: there is
+ * none here. */
+void *leat_graph_find(const struct leat_graph *g, enum leat_kind kind, const char *id);
+/* For tests. The books of every component in an order that is the same in all workers' graphs. What
+ * passed by parcel stands as `in` here and as the rest in worker 0's. */
+void leat_graph_ledgers(const struct leat_graph *g,
+                        void (*visit)(void *arg, size_t nth, const char *id,
+                                      const struct leat_ledger *l),
+                        void *arg);
+
 #endif

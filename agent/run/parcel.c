@@ -60,15 +60,6 @@ static void arrive_away(struct leat_mail *mail)
         leat_send(&p->route->to, copy);
 }
 
-static bool has_patient(const struct leat_batch *b)
-{
-    for (uint32_t i = 0; i < b->nparts; i++) {
-        if (b->parts[i].ack != NULL && b->parts[i].ack->patient)
-            return true;
-    }
-    return false;
-}
-
 void leat_parcel_take(void *route, struct leat_batch *batch)
 {
     struct parcel *p = leat_try_zeroed(sizeof *p);
@@ -83,7 +74,7 @@ void leat_parcel_take(void *route, struct leat_batch *batch)
     p->batch = batch;
     p->route->under_way++;
     leat_ack_init(&p->ack, ended_away);
-    p->ack.patient = has_patient(batch);
+    p->ack.patient = leat_batch_is_patient(batch);
     p->mail.deliver = arrive_away;
     leat_mailbox_send(p->route->away, &p->mail);
 }

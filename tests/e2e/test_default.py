@@ -40,5 +40,4 @@ class Default(lib.Case):
 
 
 if __name__ == "__main__":
-    lib.private_network()
     lib.main()

@@ -158,8 +158,3 @@ def node_sdk(**environment):
 
 def telemetrygen(*args):
     return emit([os.path.join(PEERS, "bin", "telemetrygen"), *args])
-
-
-def main():
-    lib.private_network()
-    lib.main()

@@ -46,4 +46,4 @@ class Helm(lib.Case):
 
 
 if __name__ == "__main__":
-    peers.main()
+    lib.main()

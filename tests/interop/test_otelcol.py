@@ -62,7 +62,7 @@ class Collector(lib.Case):
         exporters = "\n  ".join(f"file/{n}-{s}: {{path: '{folder}/{n}-{s}.jsonl', flush_interval: 50ms}}"
                                 for n in names for s in otlp.SIGNALS)
         pipes = "".join(f"    {s}/{n}: {{receivers: [otlp/{n}], exporters: [file/{n}-{s}]}}\n" for n in names for s in otlp.SIGNALS)
-        text = f"receivers:\n  {receivers}\nexporters:\n  {exporters}\nservice:\n  pipelines:\n{pipes}"
+        text = f"receivers:\n  {receivers}\nexporters:\n  {exporters}\nservice:\n  telemetry: {{logs: {{sampling: {{enabled: false}}}}}}\n  pipelines:\n{pipes}"
         with lib.Leat(text) as leat:
             ports = {n: leat.port(f"otlp/{n}", kind[5:]) for n, (kind, _) in names.items()}
             far = "".join("  " + exporter(kind, n, ports[n], c) + "\n" for n, (kind, c) in names.items())
@@ -77,4 +77,4 @@ class Collector(lib.Case):
 
 
 if __name__ == "__main__":
-    peers.main()
+    lib.main()

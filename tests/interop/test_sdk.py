@@ -55,4 +55,4 @@ class Sdk(lib.Case):
 
 
 if __name__ == "__main__":
-    peers.main()
+    lib.main()

@@ -35,4 +35,4 @@ class Telemetrygen(lib.Case):
 
 
 if __name__ == "__main__":
-    peers.main()
+    lib.main()

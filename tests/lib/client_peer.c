@@ -11,6 +11,13 @@
 
 #define PEER_MAX ((size_t)64 * 1024 * 1024)
 
+void client_must(const void *made, const struct leat_err *err)
+{
+    if (made == NULL)
+        fprintf(stderr, "%s\n", err->text);
+    LEAT_CHECK(made != NULL);
+}
+
 /* --- bytes out */
 
 static void flush_out(struct client_peer_conn *pc)
@@ -303,9 +310,7 @@ void client_peer_start(struct client_peer *p, struct leat_loop *loop, struct lea
     }
     p->loop = loop;
     p->listener = leat_listen(loop, &conf, on_accept, p, &err);
-    if (p->listener == NULL)
-        fprintf(stderr, "%s\n", err.text);
-    LEAT_CHECK(p->listener != NULL);
+    client_must(p->listener, &err);
     if (p->unix_path != NULL)
         snprintf(p->endpoint, sizeof p->endpoint, "unix://%s", p->unix_path);
     else

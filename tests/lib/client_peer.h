@@ -79,6 +79,9 @@ void client_sent_done(struct client_sent *s);
             leat_loop_turn(loop);                                                                  \
     } while (0)
 
+/* Ends the test with the sentence when nothing was made. */
+void client_must(const void *made, const struct leat_err *err);
+
 /* A self-signed certificate for 127.0.0.1 and localhost and its key, as PEM; made once. */
 const char *client_cert_pem(void);
 const char *client_key_pem(void);

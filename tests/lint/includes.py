@@ -25,8 +25,9 @@ UV_HEADERS = {"io/loop_uv.h"}
 SYSTEM = {
     "base": set(),
     "config": {"libfyaml"},
-    "io": {"uv", "nghttp2", "llhttp", "openssl", "isal", "zlib", "zstd", "snappy", "lz4"},
-    "proto": {"protobuf-c", "yajl"},
+    "io": {"uv", "nghttp2", "llhttp", "openssl", "isal", "zlib", "zstd", "snappy", "lz4",
+           "crypt"},
+    "proto": set(),
     "flow": set(),
     "receivers": set(),
     "processors": set(),
@@ -39,12 +40,12 @@ LIBRARIES = [
     ("openssl", r"openssl/.*"), ("isal", r"isa-l\.h|isa-l/.*"), ("zlib", r"zlib\.h|zconf\.h"),
     ("zstd", r"zstd.*\.h"), ("snappy", r"snappy.*\.h"), ("lz4", r"lz4.*\.h"),
     ("libfyaml", r"libfyaml\.h"), ("yajl", r"yajl/.*"), ("protobuf-c", r"protobuf-c/.*"),
-    ("kafka", r"librdkafka/.*"),
+    ("kafka", r"librdkafka/.*"), ("crypt", r"crypt\.h"),
     ("libc", r"""(?x) (arpa|net|netinet|sys|linux)/.* | (assert|ctype|dirent|dlfcn|endian|errno|
      execinfo|fcntl|float|fnmatch|getopt|glob|grp|ifaddrs|inttypes|iso646|langinfo|libgen|limits|
      locale|malloc|math|memory|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|signal|spawn|
      stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|
-     sysexits|syslog|termios|threads|time|uchar|unistd|utime|wchar|wctype|immintrin|x86intrin|
+     sysexits|syslog|termios|threads|time|uchar|unistd|utime|wchar|wctype|emmintrin|immintrin|x86intrin|
      arm_neon|cpuid)\.h"""),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

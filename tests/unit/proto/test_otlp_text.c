@@ -82,7 +82,7 @@ static void test_logs(void **state)
     shows(NORMAL, LEAT_LOGS, logs,
           "ResourceLog #0 [http://r] service.name=shop n=2\n"
           "ScopeLog #0 lib@1.2 [http://s] a=true\n"
-          "it \x1b[2J\nhappened m={\"b\":[1,null,\"AAE=\"],\"z\":1e-7} e= d=2.5\n"
+          "it \\x1b[2J\\nhappened m={\"b\":[1,null,\"AAE=\"],\"z\":1e-7} e= d=2.5\n"
           " \n");
     shows(DETAILED, LEAT_LOGS, logs,
           "ResourceLog #0\n"
@@ -109,7 +109,7 @@ static void test_logs(void **state)
           "SeverityText: Info\n"
           "SeverityNumber: Info(9)\n"
           "EventName: ev\n"
-          "Body: Str(it \x1b[2J\nhappened)\n"
+          "Body: Str(it \\x1b[2J\\nhappened)\n"
           "Attributes:\n"
           "     -> m: Map({\"b\":[1,null,\"AAE=\"],\"z\":1e-7})\n"
           "     -> e: Empty()\n"

@@ -1,0 +1,329 @@
+/* HTTP/1.1: what is refused, byte by byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "lib/io_server.h"
+
+static struct io_served s;
+static struct io_raw r;
+
+static int setup(void **state)
+{
+    (void)state;
+    io_served_init(&s);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    io_raw_done(&r);
+    io_served_done(&s);
+    return 0;
+}
+
+static void start(void)
+{
+    io_served_start(&s);
+    io_raw_open(&r, leat_server_port(s.server));
+}
+
+/* Sends and waits for the end of an answer with a body that ends so. */
+static void ask(const char *request, const char *answer_has)
+{
+    leat_text_clear(&r.in);
+    io_raw_text(&r, request);
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, answer_has) || r.closed);
+    if (!io_raw_has(&r, answer_has))
+        print_error("request: %s\nanswer: %s\n", request, leat_text_get(&r.in));
+    assert_true(io_raw_has(&r, answer_has));
+}
+
+#define OK "\r\n\r\nok"
+
+static void bad_requests_are_refused(void **state)
+{
+    static const struct {
+        const char *request, *answer;
+    } cases[] = {
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n0\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+         "3\r\n\r\n0\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: "
+         "3\r\n\r\nabc",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+         "chunked\r\n\r\nfffffffffffffffff\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\nX\n0\n\n",
+         "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\r\nX: b\r\n folded\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\nHost: a\n\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost : a\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 "},
+        {"GET /health HTTP/2.0\r\nHost: a\r\n\r\n", "505 "},
+        {"GET /health HTTP/9.9\r\nHost: a\r\n\r\n", "400 "},
+        {"GARBAGE\r\n\r\n", "400 "},
+        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n", "400 "},
+    };
+
+    (void)state;
+    io_served_start(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        io_raw_open(&r, leat_server_port(s.server));
+        ask(cases[i].request, cases[i].answer);
+        IO_RAW_UNTIL(&s, &r, r.closed);
+        assert_int_equal(s.taken, 0);
+        if (i + 1 < sizeof cases / sizeof *cases)
+            io_raw_done(&r);
+    }
+}
+
+static void refusals_that_keep_the_connection(void **state)
+{
+    (void)state;
+    start();
+    ask("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", "404 Not Found");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_NOT_FOUND);
+    assert_false(io_raw_has(&r, "connection: close"));
+    ask("GET /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", "405 Method Not Allowed");
+    assert_true(io_raw_has(&r, "allow: POST\r\n"));
+    ask("PUT /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody", "405 ");
+    ask("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n", "404 ");
+    {
+        static char rest[70000];
+
+        assert_true(io_raw_send_all(&r, s.loop, rest, sizeof rest));
+    }
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: br\r\nContent-Length: "
+        "2\r\n\r\nxx",
+        "400 ");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_ENCODING);
+    ask("POST /test.Service/Export HTTP/1.1\r\nHost: a\r\nContent-Type: "
+        "application/grpc\r\nContent-Length: 2\r\n\r\nxx",
+        "415 ");
+    ask("HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n", "content-length: 2\r\n");
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", "ok");
+    assert_int_equal(io_raw_count(&r, "HTTP/1.1 "), 1);
+    ask("GET http://a.example/health HTTP/1.1\r\nHost: a.example\r\n\r\n", "ok");
+    assert_int_equal(s.taken, 3);
+}
+
+static void caps_of_headers(void **state)
+{
+    struct leat_text t;
+
+    (void)state;
+    leat_text_init(&t, 1 << 20);
+    io_served_start(&s);
+    for (int which = 0; which < 3; which++) {
+        leat_text_clear(&t);
+        leat_text_str(&t, "GET /health");
+        for (int i = 0; which == 0 && i < 10000; i++)
+            leat_text_char(&t, 'x');
+        leat_text_str(&t, " HTTP/1.1\r\nHost: a\r\n");
+        for (int i = 0; which == 1 && i < 130; i++)
+            leat_text_printf(&t, "x-%d: v\r\n", i);
+        if (which == 2)
+            leat_text_str(&t, "x-long: ");
+        for (int i = 0; which == 2 && i < 70000; i++)
+            leat_text_char(&t, 'x');
+        leat_text_str(&t, "\r\n\r\n");
+        io_raw_open(&r, leat_server_port(s.server));
+        io_raw_send_all(&r, s.loop, t.data, t.len);
+        IO_RAW_UNTIL(&s, &r, io_raw_has(&r, which == 0 ? "414 URI Too Long" : "431 Request"));
+        io_raw_done(&r);
+    }
+    leat_text_done(&t);
+    io_raw_open(&r, leat_server_port(s.server));
+    assert_int_equal(s.taken, 0);
+}
+
+static void bodies_over_the_limit(void **state)
+{
+    static char chunk[65536];
+    char head[16];
+
+    (void)state;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n",
+        "413 Content Too Large");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_TOO_LARGE);
+    assert_int_equal(s.budget.peak, 0); /* refused before any memory was spent */
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    snprintf(head, sizeof head, "%zx\r\n", sizeof chunk);
+    for (int i = 0; i < 17 && !r.closed; i++) {
+        io_raw_send_all(&r, s.loop, head, strlen(head));
+        io_raw_send_all(&r, s.loop, chunk, sizeof chunk);
+        io_raw_send_all(&r, s.loop, "\r\n", 2);
+    }
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, "413 "));
+    assert_true(s.budget.peak <= 1 << 20);
+    assert_int_equal(s.taken, 0);
+}
+
+static void chunks_that_are_all_framing(void **state)
+{
+    char line[300];
+
+    (void)state;
+    start();
+    memset(line, 'x', sizeof line);
+    memcpy(line, "1;", 2);
+    memcpy(line + sizeof line - 5, "\r\na\r\n", 5);
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 200 && !io_raw_has(&r, "400 "); i++)
+        io_raw_send_all(&r, s.loop, line, sizeof line);
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, "400 "));
+    assert_int_equal(s.taken, 0);
+}
+
+static void budget_spent_is_said(void **state)
+{
+    (void)state;
+    s.budget.limit = 1000;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n",
+        "503 Service Unavailable");
+    assert_true(io_raw_has(&r, "retry-after: 1\r\n"));
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_OVERLOAD);
+}
+
+static void truncated_body_frees_all(void **state)
+{
+    (void)state;
+    start();
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc");
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 9999);
+    shutdown(r.fd, SHUT_WR);
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 0);
+    assert_int_equal(s.taken, 0);
+}
+
+static void no_compression_when_switched_off(void **state)
+{
+    (void)state;
+    s.conf.has_compression_algorithms = true;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: "
+        "4\r\n\r\nabcd",
+        "400 ");
+    assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_ENCODING);
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Encoding: identity\r\nContent-Length: "
+        "4\r\n\r\nabcd",
+        OK);
+}
+
+static void grpc_port_says_so(void **state)
+{
+    (void)state;
+    s.env.grpc_only = true;
+    start();
+    ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxx", "4318");
+    assert_true(io_raw_has(&r, "HTTP/1.1 400 "));
+}
+
+static void slow_clients_are_ended(void **state)
+{
+    (void)state;
+    s.conf.read_header_timeout = 40 * LEAT_MS;
+    s.conf.read_timeout = 60 * LEAT_MS;
+    s.conf.idle_timeout = 50 * LEAT_MS;
+    io_served_start(&s);
+    io_raw_open(&r, leat_server_port(s.server)); /* says nothing */
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_int_equal(r.in.len, 0);
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHos");
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_true(io_raw_has(&r, "408 Request Timeout"));
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab");
+    IO_RAW_UNTIL(&s, &r, r.closed);
+    assert_true(io_raw_has(&r, "408 Request Timeout"));
+    io_raw_done(&r);
+    io_raw_open(&r, leat_server_port(s.server));
+    ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", OK);
+    IO_RAW_UNTIL(&s, &r, r.closed);
+}
+
+static void unwanted_bodies_are_thrown_away(void **state)
+{
+    static char body[65536];
+
+    (void)state;
+    start();
+    io_raw_text(&r, "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n");
+    assert_true(io_raw_send_all(&r, s.loop, body, sizeof body));
+    IO_RAW_UNTIL(&s, &r, io_raw_has(&r, OK));
+    assert_int_equal(s.body.len, 0);
+    assert_int_equal(s.budget.peak, 0);
+    ask("GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n", "413 ");
+}
+
+static void stalled_bodies_are_given_up(void **state)
+{
+    (void)state;
+    leat_clock_fake(1000 * LEAT_SEC, 1000 * LEAT_SEC);
+    start();
+    io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nx");
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 99999);
+    for (int i = 0; i < 40 && !io_raw_has(&r, "408 "); i++) {
+        assert_int_equal(leat_budget_used(&s.budget), i <= 30 ? 99999 : 0);
+        leat_clock_step(LEAT_SEC);
+        for (int turn = 0; turn < 5; turn++)
+            leat_loop_turn(s.loop);
+        io_raw_send(&r, "y", 1); /* a byte a second is no progress */
+        io_raw_poll(&r);
+    }
+    assert_true(io_raw_has(&r, "408 "));
+    assert_int_equal(leat_budget_used(&s.budget), 0);
+    leat_clock_real();
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(bad_requests_are_refused),
+        T(refusals_that_keep_the_connection),
+        T(caps_of_headers),
+        T(bodies_over_the_limit),
+        T(chunks_that_are_all_framing),
+        T(budget_spent_is_said),
+        T(truncated_body_frees_all),
+        T(no_compression_when_switched_off),
+        T(grpc_port_says_so),
+        T(slow_clients_are_ended),
+        T(unwanted_bodies_are_thrown_away),
+        T(stalled_bodies_are_given_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
