@@ -1,6 +1,7 @@
 /* What runs without a configuration file. */
 #include "run/default_conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
