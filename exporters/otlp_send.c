@@ -28,26 +28,6 @@ int leat_otlp_codec(const char *name)
     return leat_codec_find(leat_bytes_str(name));
 }
 
-void leat_otlp_check_codec(const struct leat_client_conf *conf, const char *const *allowed,
-                           struct leat_check *c)
-{
-    struct leat_err err;
-    int codec = leat_otlp_codec(conf->compression);
-    size_t i = 0;
-
-    if (conf->compression == NULL || conf->compression[0] == '\0')
-        return;
-    while (allowed[i] != NULL && strcmp(allowed[i], conf->compression) != 0)
-        i++;
-    if (allowed[i] == NULL || codec < 0)
-        leat_check_error(c, "compression", "'%s' is not to be had here; take gzip, zstd or none",
-                         conf->compression);
-    else if (leat_check_written(c, "compression_params.level") &&
-             leat_codec_level_check((enum leat_codec)codec, (int)conf->compression_params.level,
-                                    &err) < 0)
-        leat_check_error(c, "compression_params.level", "%s", err.text);
-}
-
 struct leat_status leat_otlp_judge_net(const struct leat_answer *a)
 {
     switch (a->net) {

@@ -6,10 +6,10 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "base/json_quote.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/manual.h"
 
 #define MAX_TEXT       ((size_t)256 * 1024)
 #define MAX_TIMEOUT_MS 86400000L
@@ -36,7 +36,7 @@ static void add_string(struct leat_text *out, const char *text)
             leat_text_char(&doubled, '$');
         leat_text_char(&doubled, *text);
     }
-    leat_manual_json_string(leat_text_get(&doubled), out);
+    leat_json_quote(out, leat_text_bytes(&doubled));
     leat_text_done(&doubled);
 }
 
@@ -49,49 +49,24 @@ static void add_key(struct leat_text *out, const char *indent, const char *key, 
     leat_text_char(out, '\n');
 }
 
-/* W3C Baggage form: key=value,key=value, percent-encoded. */
-static void decode_percent(const char *from, size_t len, struct leat_text *out)
-{
-    for (size_t i = 0; i < len; i++) {
-        uint8_t byte;
-        if (from[i] == '%' && i + 2 < len &&
-            leat_hex_decode(leat_bytes(from + i + 1, 2), &byte) == 1) {
-            leat_text_char(out, (char)byte);
-            i += 2;
-        } else {
-            leat_text_char(out, from[i]);
-        }
-    }
-}
-
-static void trim(const char **at, size_t *len)
-{
-    while (*len > 0 && (**at == ' ' || **at == '\t')) {
-        (*at)++;
-        (*len)--;
-    }
-    while (*len > 0 && ((*at)[*len - 1] == ' ' || (*at)[*len - 1] == '\t'))
-        (*len)--;
-}
-
-/* The next "key=value" of the list, decoded. Entries of another form are passed over, as the
- * specification of the variable asks. NULL: no more; otherwise where to go on. */
+/* The next "key=value" of the list (W3C Baggage form: percent-encoded), decoded. Entries of another
+ * form are passed over, as the specification of the variable asks. NULL: no more; otherwise where
+ * to go on. */
 static const char *next_header(const char *list, bool warn, struct leat_text *name,
                                struct leat_text *value)
 {
     while (*list != '\0') {
-        size_t len = strcspn(list, ","), key_len, value_len;
-        const char *equals = memchr(list, '=', len), *key = list, *at = equals ? equals + 1 : list;
+        size_t len = strcspn(list, ",");
+        const char *equals = memchr(list, '=', len);
+        size_t key_len = equals ? (size_t)(equals - list) : 0;
         leat_text_clear(name);
         leat_text_clear(value);
-        key_len = equals ? (size_t)(equals - list) : 0;
-        value_len = equals ? len - key_len - 1 : 0;
+        leat_text_percent_decode(name, leat_bytes_trim(leat_bytes(list, key_len)));
+        if (equals != NULL)
+            leat_text_percent_decode(value,
+                                     leat_bytes_trim(leat_bytes(equals + 1, len - key_len - 1)));
         list += len;
         list += *list == ',';
-        trim(&key, &key_len);
-        trim(&at, &value_len);
-        decode_percent(key, key_len, name);
-        decode_percent(at, value_len, value);
         if (name->len > 0)
             return list;
         if (len > 0 && warn)
