@@ -80,7 +80,8 @@ static void put_types(const struct leat_field *f, const struct leat_scope *scope
         break;
     case LEAT_F_MAP:
         leat_text_str(out, "{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\","
-                           "\"number\",\"boolean\",\"null\"]}}");
+                           "\"number\",\"boolean\",\"null\"]}},{\"type\":\"array\",\"items\":{"
+                           "\"type\":\"object\",\"required\":[\"name\",\"value\"]}}");
         break;
     case LEAT_F_LIST:
         leat_text_str(out, "{\"type\":\"array\",\"items\":");

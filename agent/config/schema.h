@@ -24,11 +24,12 @@ enum leat_field_type {
     LEAT_F_SIZE,     /* uint64_t, bytes; plain numbers and units */
     LEAT_F_DURATION, /* int64_t, nanoseconds; Go syntax; "0" and a bare 0 are 0 */
     LEAT_F_STRING,   /* const char *; NULL when never set and no default */
-    LEAT_F_ENUM,     /* int: index into `choices` */
+    LEAT_F_ENUM,     /* int: index into `choices`; case does not matter, as in the collector */
     LEAT_F_GROUP,    /* a struct: a mapping with `group` as its table */
     LEAT_F_INLINE,   /* a struct whose keys stand at this level, not under a key of their own */
     LEAT_F_STRINGS,  /* struct leat_strings: a list of strings */
-    LEAT_F_MAP,      /* struct leat_pairs: keys chosen by the user, string values */
+    LEAT_F_MAP,      /* struct leat_pairs: keys chosen by the user, string values; also written as a
+                        list of {name, value} */
     LEAT_F_LIST,     /* struct leat_items: a list of mappings, each with `group` as its table */
     LEAT_F_NODE,     /* const struct leat_node *: anything, read by the component itself; NULL when
                         absent */

@@ -50,9 +50,9 @@ static void add_key(struct leat_text *out, const char *indent, const char *key, 
     leat_text_char(out, '\n');
 }
 
-/* W3C Baggage form: key=value,key=value, percent-encoded. */
-/* The next "key=value" of the list, decoded. Entries of another form are passed over, as the
- * specification of the variable asks. NULL: no more; otherwise where to go on. */
+/* The next "key=value" of the list (W3C Baggage form: percent-encoded), decoded. Entries of another
+ * form are passed over, as the specification of the variable asks. NULL: no more; otherwise where
+ * to go on. */
 static const char *next_header(const char *list, bool warn, struct leat_text *name,
                                struct leat_text *value)
 {
@@ -60,15 +60,14 @@ static const char *next_header(const char *list, bool warn, struct leat_text *na
         size_t len = strcspn(list, ",");
         const char *equals = memchr(list, '=', len);
         size_t key_len = equals ? (size_t)(equals - list) : 0;
-        struct leat_bytes key = leat_bytes(list, key_len), text = leat_bytes(NULL, 0);
-        if (equals != NULL)
-            text = leat_bytes(equals + 1, len - key_len - 1);
         leat_text_clear(name);
         leat_text_clear(value);
+        leat_text_percent_decode(name, leat_bytes_trim(leat_bytes(list, key_len)));
+        if (equals != NULL)
+            leat_text_percent_decode(value,
+                                     leat_bytes_trim(leat_bytes(equals + 1, len - key_len - 1)));
         list += len;
         list += *list == ',';
-        leat_text_percent_decode(name, leat_bytes_trim(key));
-        leat_text_percent_decode(value, leat_bytes_trim(text));
         if (name->len > 0)
             return list;
         if (len > 0 && warn)

@@ -79,7 +79,8 @@ static void test_retired_names_say_what_to_use(void **state)
 static void test_old_names_work_with_a_warning(void **state)
 {
     (void)state;
-    EXPECT(OTLP "exporters: {otlp: {endpoint: 'a:1'}, otlphttp/x: {endpoint: 'http://a:1'}, "
+    EXPECT(OTLP "exporters: {otlp: {endpoint: 'a:1', tls: {insecure: true}}, otlphttp/x: "
+                "{endpoint: 'http://a:1'}, "
                 "logging: }\n"
                 "service: {pipelines: {traces: {receivers: [otlp], exporters: [otlp, otlphttp/x, "
                 "logging]}}}\n",
@@ -160,15 +161,16 @@ static void test_settings_that_contradict(void **state)
 static enum leat_promise promise_of(const char *rest, const char *pipeline)
 {
     struct leat_diags *diags = leat_diags_new();
-    char *yaml = leat_format(
-        OTLP "processors: {batch: }\nconnectors: {forward/a: , forward/b: }\n"
-             "exporters:\n"
-             "  otlp_grpc/held: {endpoint: 'a:1'}\n"
-             "  otlp_grpc/told: {endpoint: 'a:1', sending_queue: {wait_for_result: true}}\n"
-             "  otlp_grpc/none: {endpoint: 'a:1', sending_queue: {enabled: false}}\n"
-             "  nop:\n"
-             "service:\n  pipelines:\n%s",
-        rest);
+    char *yaml = leat_format(OTLP "processors: {batch: }\nconnectors: {forward/a: , forward/b: }\n"
+                                  "exporters:\n"
+                                  "  otlp_grpc/held: {endpoint: 'a:1', tls: {insecure: true}}\n"
+                                  "  otlp_grpc/told: {endpoint: 'a:1', tls: {insecure: true}, "
+                                  "sending_queue: {wait_for_result: true}}\n"
+                                  "  otlp_grpc/none: {endpoint: 'a:1', tls: {insecure: true}, "
+                                  "sending_queue: {enabled: false}}\n"
+                                  "  nop:\n"
+                                  "service:\n  pipelines:\n%s",
+                             rest);
     struct leat_plan *p = load(yaml, diags);
     enum leat_promise promise = (enum leat_promise) - 1;
 
