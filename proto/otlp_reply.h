@@ -2,8 +2,7 @@
  * with RetryInfo, in protobuf and JSON, written for our callers and read from our destinations.
  *
  * Source: opentelemetry-proto collector/…_service.proto, google/rpc/status.proto,
- * google/rpc/error_details.proto. What a destination sends is read by the wire reader, not by
- * protobuf-c. */
+ * google/rpc/error_details.proto. */
 #ifndef LEAT_PROTO_OTLP_REPLY_H
 #define LEAT_PROTO_OTLP_REPLY_H
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "io/grpc.h"
 
+#define BIG_BODY ((size_t)16 << 20)
 #define PEER_MAX ((size_t)64 * 1024 * 1024)
 
 void client_must(const void *made, const struct leat_err *err)
@@ -381,4 +382,35 @@ void client_sent_done(struct client_sent *s)
     leat_text_done(&s->body);
     leat_text_done(&s->message);
     leat_text_done(&s->details);
+}
+
+void client_peer_headers_only(struct client_peer_conn *pc, int32_t stream,
+                              const char *const nv[][2])
+{
+    nghttp2_nv out[8];
+    size_t n = 0;
+
+    for (; nv[n][0] != NULL; n++) {
+        LEAT_CHECK(n < 7);
+        out[n] = (nghttp2_nv){(uint8_t *)(uintptr_t)nv[n][0], (uint8_t *)(uintptr_t)nv[n][1],
+                              strlen(nv[n][0]), strlen(nv[n][1]), 0};
+    }
+    nghttp2_submit_response(pc->session, stream, out, n, NULL);
+    client_peer_h2_flush(pc);
+}
+
+char *client_big_body(void)
+{
+    char *body = malloc(BIG_BODY + 1);
+
+    LEAT_CHECK(body != NULL);
+    memset(body, 'x', BIG_BODY);
+    body[BIG_BODY] = '\0';
+    return body;
+}
+
+void client_big_free(char *body)
+{
+    memset(body, 'y', BIG_BODY);
+    free(body);
 }

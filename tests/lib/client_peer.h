@@ -59,6 +59,10 @@ void client_peer_h2_flush(struct client_peer_conn *pc);
 void client_peer_grpc(struct client_peer_conn *pc, int32_t stream, struct leat_bytes message,
                       const char *status, const char *const *more);
 
+/* An answer of nothing but HEADERS: name and value pairs up to a NULL name, seven at most. */
+void client_peer_headers_only(struct client_peer_conn *pc, int32_t stream,
+                              const char *const nv[][2]);
+
 /* One exchange and what came of it. */
 struct client_sent {
     struct leat_exchange x;
@@ -78,6 +82,11 @@ void client_sent_done(struct client_sent *s);
         while (!(cond))                                                                            \
             leat_loop_turn(loop);                                                                  \
     } while (0)
+
+/* A body larger than all buffers on the way (16 MiB of "x", NUL-terminated), for free(). Changed
+ * before it is freed, so that who still looks at it is seen. */
+char *client_big_body(void);
+void client_big_free(char *body);
 
 /* Ends the test with the sentence when nothing was made. */
 void client_must(const void *made, const struct leat_err *err);

@@ -19,8 +19,9 @@
 #include "io/auth.h"
 #include "io/codec.h"
 
-#define TREE_MAX   ((size_t)1 << 20)
-#define ANSWER_MAX 200000
+#define SIGNATURE_MAX 200
+#define TREE_MAX      ((size_t)1 << 20)
+#define ANSWER_MAX    200000
 
 /* Ends the test program: this file is linked where cmocka is not. */
 static _Noreturn void give_up(const char *what, const char *why)
@@ -288,4 +289,27 @@ void ext_write_file(const char *path, const char *text)
     fclose(f);
     LEAT_CHECK(rename(other, path) == 0);
     leat_free(other);
+}
+
+int ext_guarded_status(const struct ext_guarded *g, struct ext *e, const char *header)
+{
+    const char *answer = ext_get(e->loop, g->port, "/", header);
+
+    LEAT_CHECK(strncmp(answer, "HTTP/1.1 ", 9) == 0);
+    return (int)strtol(answer + 9, NULL, 10);
+}
+
+static void keep_header(void *arg, const char *name, const char *value)
+{
+    snprintf(arg, SIGNATURE_MAX, "%s: %s", name, value);
+}
+
+const char *ext_signature(struct ext *e)
+{
+    static char sent[SIGNATURE_MAX];
+    const struct leat_authenticator *a = e->component->authenticator(e->self);
+    struct leat_err err;
+
+    LEAT_CHECK(a->sign(a->self, keep_header, sent, &err) == 0);
+    return sent;
 }

@@ -57,6 +57,11 @@ struct ext_guarded {
 void ext_guarded_open(struct ext_guarded *g, struct ext *e);
 void ext_guarded_done(struct ext_guarded *g);
 
+/* The status of a GET with this header line. */
+int ext_guarded_status(const struct ext_guarded *g, struct ext *e, const char *header);
+/* "name: value", what the extension adds to a request of an exporter; valid until the next call. */
+const char *ext_signature(struct ext *e);
+
 /* Writes a file anew under the same name (another inode). */
 void ext_write_file(const char *path, const char *text);
 

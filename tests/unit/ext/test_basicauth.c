@@ -54,12 +54,9 @@ static void open_with(const char *fmt, const char *a, const char *b)
     leat_text_done(&yaml);
 }
 
-static int status(struct ext_guarded *g, const char *header)
+static int status(const struct ext_guarded *g, const char *header)
 {
-    const char *answer = ext_get(e.loop, g->port, "/", header);
-
-    assert_memory_equal(answer, "HTTP/1.1 ", 9);
-    return atoi(answer + 9);
+    return ext_guarded_status(g, &e, header);
 }
 
 static void callers_are_checked(void **state)
@@ -106,28 +103,11 @@ static void the_file_is_read_again(void **state)
     ext_guarded_done(&g);
 }
 
-static char sent[200];
-
-static void keep(void *arg, const char *name, const char *value)
-{
-    (void)arg;
-    snprintf(sent, sizeof sent, "%s: %s", name, value);
-}
-
-static const char *signature(void)
-{
-    const struct leat_authenticator *a = e.component->authenticator(e.self);
-    struct leat_err err;
-
-    assert_int_equal(a->sign(a->self, keep, NULL, &err), 0);
-    return sent;
-}
-
 static void exporters_send(void **state)
 {
     (void)state;
     open_with("{client_auth: {username: %s, password: %s}}", "me", "'p:w'");
-    assert_string_equal(signature(), "authorization: Basic bWU6cDp3");
+    assert_string_equal(ext_signature(&e), "authorization: Basic bWU6cDp3");
     assert_null(e.component->authenticator(e.self)->admit);
 }
 
@@ -138,11 +118,11 @@ static void exporters_send_what_files_say(void **state)
     ext_write_file(other, "secret\r\n");
     open_with("{client_auth: {username_file: %s, password_file: %s, password: ignored}}", file,
               other);
-    assert_string_equal(signature(), "authorization: Basic bWU6c2VjcmV0");
+    assert_string_equal(ext_signature(&e), "authorization: Basic bWU6c2VjcmV0");
     ext_write_file(other, "other secret");
     while (strstr(ext_log(&e), "again") == NULL)
         leat_loop_turn(e.loop);
-    assert_string_equal(signature(), "authorization: Basic bWU6b3RoZXIgc2VjcmV0");
+    assert_string_equal(ext_signature(&e), "authorization: Basic bWU6b3RoZXIgc2VjcmV0");
 }
 
 static void files_that_are_missing(void **state)

@@ -44,29 +44,9 @@ static void open_with(const char *yaml)
         fail_msg("%s", err.text);
 }
 
-static int status(struct ext_guarded *g, const char *header)
+static int status(const struct ext_guarded *g, const char *header)
 {
-    const char *answer = ext_get(e.loop, g->port, "/", header);
-
-    assert_memory_equal(answer, "HTTP/1.1 ", 9);
-    return atoi(answer + 9);
-}
-
-static char sent[200];
-
-static void keep(void *arg, const char *name, const char *value)
-{
-    (void)arg;
-    snprintf(sent, sizeof sent, "%s: %s", name, value);
-}
-
-static const char *signature(void)
-{
-    const struct leat_authenticator *a = e.component->authenticator(e.self);
-    struct leat_err err;
-
-    assert_int_equal(a->sign(a->self, keep, NULL, &err), 0);
-    return sent;
+    return ext_guarded_status(g, &e, header);
 }
 
 static void callers_are_checked(void **state)
@@ -87,7 +67,7 @@ static void callers_are_checked(void **state)
     assert_int_equal(status(&g, "Authorization: one"), 401);
     assert_int_equal(status(&g, "X-Other: Bearer one"), 401);
     assert_non_null(strstr(ext_get(e.loop, g.port, "/", ""), "www-authenticate: Bearer"));
-    assert_string_equal(signature(), "authorization: Bearer one");
+    assert_string_equal(ext_signature(&e), "authorization: Bearer one");
     ext_guarded_done(&g);
 }
 
@@ -101,7 +81,7 @@ static void other_header_and_no_scheme(void **state)
     assert_int_equal(status(&g, "x-api-key: secret"), 200);
     assert_int_equal(status(&g, "x-api-key: Bearer secret"), 401);
     assert_int_equal(status(&g, "Authorization: secret"), 401);
-    assert_string_equal(signature(), "x-api-key: secret");
+    assert_string_equal(ext_signature(&e), "x-api-key: secret");
     ext_guarded_done(&g);
 }
 
@@ -116,7 +96,7 @@ static void the_file_is_read_again(void **state)
     ext_guarded_open(&g, &e);
     assert_int_equal(status(&g, "Authorization: Token first"), 200);
     assert_int_equal(status(&g, "Authorization: Token second"), 200);
-    assert_string_equal(signature(), "authorization: Token first");
+    assert_string_equal(ext_signature(&e), "authorization: Token first");
     ext_write_file(file, "third\n");
     while (strstr(ext_log(&e), "again") == NULL)
         leat_loop_turn(e.loop);

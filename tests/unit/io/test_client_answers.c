@@ -300,12 +300,9 @@ static void a_silent_peer_times_out(void **state)
 static void a_peer_that_reads_nothing_times_out(void **state)
 {
     struct client_http_world *w = *state;
-    size_t len = 16 * 1024 * 1024;
-    char *big = malloc(len + 1);
+    char *big = client_big_body();
     struct client_sent s;
 
-    memset(big, 'x', len);
-    big[len] = '\0';
     client_http_open(w);
     client_http_exchange(w, &s, "x");
     client_sent_done(&s);
@@ -314,8 +311,7 @@ static void a_peer_that_reads_nothing_times_out(void **state)
     s.x.timeout = 30 * LEAT_MS;
     leat_client_send(w->client, &s.x);
     CLIENT_UNTIL(w->loop, s.done);
-    memset(big, 'y', len);
-    free(big);
+    client_big_free(big);
     assert_int_equal(s.a.net, LEAT_NET_TIMEOUT);
     client_sent_done(&s);
 }
@@ -334,18 +330,15 @@ static void on_first_bytes(struct client_peer_conn *pc)
 static void an_answer_before_the_whole_request(void **state)
 {
     struct client_http_world *w = *state;
-    size_t len = 16 * 1024 * 1024;
-    char *big = malloc(len + 1);
+    char *big = client_big_body();
     struct client_sent s;
 
-    memset(big, 'x', len);
-    big[len] = '\0';
     client_http_open(w);
     w->peer.http1 = false;
     w->peer.read = on_first_bytes;
     w->reply = "HTTP/1.1 413 Too much\r\nContent-Length: 3\r\n\r\nbig";
     client_http_exchange(w, &s, big);
-    free(big);
+    client_big_free(big);
     assert_int_equal(s.a.net, LEAT_NET_OK);
     assert_int_equal(s.a.status, 413);
     assert_string_equal(leat_text_get(&s.body), "big");
@@ -406,12 +399,9 @@ static void freed_with_exchanges_under_way(void **state)
 static void freed_while_writing(void **state)
 {
     struct client_http_world *w = *state;
-    size_t len = 16 * 1024 * 1024;
-    char *big = malloc(len + 1);
+    char *big = client_big_body();
     struct client_sent s;
 
-    memset(big, 'x', len);
-    big[len] = '\0';
     client_http_open(w);
     client_http_exchange(w, &s, "x");
     client_sent_done(&s);
@@ -422,8 +412,7 @@ static void freed_while_writing(void **state)
         leat_loop_turn(w->loop);
     leat_client_free(w->client);
     w->client = NULL;
-    memset(big, 'y', len);
-    free(big);
+    client_big_free(big);
     assert_int_equal(s.a.net, LEAT_NET_CANCELLED);
     client_sent_done(&s);
     leat_conn_resume(w->peer.conns[0].conn);

@@ -114,15 +114,7 @@ static const struct plain *plain;
 
 static void answer_headers_only(struct client_peer_conn *pc, int32_t stream)
 {
-    nghttp2_nv nv[8];
-    size_t n = 0;
-
-    for (; plain->nv[n][0] != NULL; n++)
-        nv[n] = (nghttp2_nv){(uint8_t *)(uintptr_t)plain->nv[n][0],
-                             (uint8_t *)(uintptr_t)plain->nv[n][1], strlen(plain->nv[n][0]),
-                             strlen(plain->nv[n][1]), 0};
-    nghttp2_submit_response(pc->session, stream, nv, n, NULL);
-    client_peer_h2_flush(pc);
+    client_peer_headers_only(pc, stream, plain->nv);
 }
 
 static void answers_of_headers_only(void **state)

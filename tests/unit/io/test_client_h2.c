@@ -290,12 +290,9 @@ static void a_timeout_resets_one_stream(void **state)
 static void a_peer_that_reads_nothing_times_out(void **state)
 {
     struct client_grpc_world *w = *state;
-    size_t len = 16 * 1024 * 1024;
-    char *big = malloc(len + 1);
+    char *big = client_big_body();
     struct client_sent s;
 
-    memset(big, 'x', len);
-    big[len] = '\0';
     client_grpc_start(w);
     client_grpc_exchange(w, &s);
     client_sent_done(&s);
@@ -306,8 +303,7 @@ static void a_peer_that_reads_nothing_times_out(void **state)
     s.x.timeout = 30 * LEAT_MS;
     leat_client_send(w->client, &s.x);
     CLIENT_UNTIL(w->loop, s.done);
-    memset(big, 'y', len);
-    free(big);
+    client_big_free(big);
     assert_int_equal(s.a.net, LEAT_NET_TIMEOUT);
     client_sent_done(&s);
 }
@@ -470,12 +466,9 @@ static void cancelled_and_freed(void **state)
 static void freed_while_writing(void **state)
 {
     struct client_grpc_world *w = *state;
-    size_t len = 16 * 1024 * 1024;
-    char *big = malloc(len + 1);
+    char *big = client_big_body();
     struct client_sent s;
 
-    memset(big, 'x', len);
-    big[len] = '\0';
     client_grpc_start(w);
     client_grpc_exchange(w, &s);
     client_sent_done(&s);
@@ -488,8 +481,7 @@ static void freed_while_writing(void **state)
         leat_loop_turn(w->loop);
     leat_client_free(w->client);
     w->client = NULL;
-    memset(big, 'y', len);
-    free(big);
+    client_big_free(big);
     assert_int_equal(s.a.net, LEAT_NET_CANCELLED);
     client_sent_done(&s);
     leat_conn_resume(w->peer.conns[0].conn);

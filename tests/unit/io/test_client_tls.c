@@ -14,30 +14,6 @@
 #include "io/h2.h"
 #include "lib/client_grpc_world.h"
 
-/* --- answers made by hand: HEADERS only, in nv pairs */
-
-struct plain {
-    const char *nv[8][2];
-    enum leat_net_result net;
-    uint32_t grpc_status;
-    bool has;
-};
-
-static const struct plain *plain;
-
-static void answer_headers_only(struct client_peer_conn *pc, int32_t stream)
-{
-    nghttp2_nv nv[8];
-    size_t n = 0;
-
-    for (; plain->nv[n][0] != NULL; n++)
-        nv[n] = (nghttp2_nv){(uint8_t *)(uintptr_t)plain->nv[n][0],
-                             (uint8_t *)(uintptr_t)plain->nv[n][1], strlen(plain->nv[n][0]),
-                             strlen(plain->nv[n][1]), 0};
-    nghttp2_submit_response(pc->session, stream, nv, n, NULL);
-    client_peer_h2_flush(pc);
-}
-
 /* --- other transports */
 
 static void over_a_unix_socket(void **state)
@@ -147,20 +123,20 @@ static void a_tls_peer_without_alpn_is_named(void **state)
 
 static void plain_answer(struct client_peer_conn *pc, int32_t stream)
 {
+    static const char *const ok[][2] = {{":status", "202"}, {"retry-after", "3"}, {NULL, NULL}};
+
     if (stream == 0)
         client_peer_text(pc, "HTTP/1.1 202 OK\r\nContent-Length: 2\r\n\r\nh1");
     else
-        answer_headers_only(pc, stream);
+        client_peer_headers_only(pc, stream, ok);
 }
 
 static void https_by_alpn(void **state)
 {
     static const char *const both[] = {"h2", "http/1.1", NULL};
-    static const struct plain ok = {{{":status", "202"}, {"retry-after", "3"}}, 0, 0, false};
     struct client_grpc_world *w = *state;
     struct client_sent s;
 
-    plain = &ok;
     client_grpc_make_tls(w, both);
     w->http = true;
     w->conf.force_attempt_http2 = true;
