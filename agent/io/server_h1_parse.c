@@ -248,8 +248,8 @@ size_t leat_h1_scan(struct leat_h1 *h, const uint8_t *data, size_t len, bool *re
             *ret_status = 400; /* a bare CR or LF */
         } else if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t')) {
             *ret_status = 400; /* a folded line, or a blank in a name */
-        } else if (b == '\0') {
-            *ret_status = 400;
+        } else if (b == '\0' || (b == ':' && h->lines != 0 && h->line == 0)) {
+            *ret_status = 400; /* a header without a name */
         } else if (h->lines == 0 && h->line >= REQUEST_LINE_MAX) {
             *ret_status = 414;
         } else if (h->head > HEAD_BYTES_MAX) {
