@@ -131,11 +131,6 @@ struct leat_budget *leat_worker_budget(struct leat_worker *w)
     return &w->budget;
 }
 
-struct leat_codecs *leat_worker_codecs(struct leat_worker *w)
-{
-    return w->codecs;
-}
-
 static void *run_thread(void *arg)
 {
     struct leat_worker *w = arg;

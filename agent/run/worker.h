@@ -16,7 +16,6 @@ struct leat_graph *leat_worker_graph(struct leat_worker *w);
 struct leat_meter *leat_worker_meter(struct leat_worker *w);
 struct leat_loop *leat_worker_loop(struct leat_worker *w);
 struct leat_budget *leat_worker_budget(struct leat_worker *w);
-struct leat_codecs *leat_worker_codecs(struct leat_worker *w);
 
 int leat_worker_start(struct leat_worker *w, struct leat_err *err); /* the thread */
 /* From the main thread, through the worker's mailbox. `told` runs on the worker's thread when that

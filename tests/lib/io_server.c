@@ -239,3 +239,14 @@ size_t io_raw_count(const struct io_raw *r, const char *text)
     }
     return n;
 }
+
+void io_raw_ask(struct io_served *s, struct io_raw *r, const char *request, const char *answer_has)
+{
+    leat_text_clear(&r->in);
+    io_raw_text(r, request);
+    IO_RAW_UNTIL(s, r, io_raw_has(r, answer_has) || r->closed);
+    if (!io_raw_has(r, answer_has)) {
+        fprintf(stderr, "request: %s\nanswer: %s\n", request, leat_text_get(&r->in));
+        abort();
+    }
+}

@@ -57,6 +57,9 @@ size_t io_raw_send(struct io_raw *r, const void *data, size_t len);
 /* Sends all, turning the loop while the kernel takes no more. False: the server closed before. */
 bool io_raw_send_all(struct io_raw *r, struct leat_loop *loop, const void *data, size_t len);
 void io_raw_text(struct io_raw *r, const char *text);
+/* Sends it and waits for an answer that holds the words; ends the test when the server closes
+ * without. */
+void io_raw_ask(struct io_served *s, struct io_raw *r, const char *request, const char *answer_has);
 /* Reads what is there. */
 void io_raw_poll(struct io_raw *r);
 

@@ -224,73 +224,68 @@ static void unix_socket(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* A server with a certificate, and a connection to it by this protocol. */
+struct over_tls {
+    struct io_certs certs;
+    struct leat_tls *tls;
+    struct io_end end;
+};
+
+static void open_over_tls(struct over_tls *o, const char *const *alpn)
+{
+    struct leat_tls_conf tc = {0};
+    struct leat_dial_conf dial = {.host = "127.0.0.1"};
+    struct leat_err err = {""};
+
+    io_certs_make(&o->certs);
+    tc.ca_file = o->certs.ca.cert;
+    s.conf.has_tls = true;
+    s.conf.tls.cert_file = o->certs.server.cert;
+    s.conf.tls.key_file = o->certs.server.key;
+    io_served_start(&s);
+    o->tls = leat_tls_client_new(&tc, alpn, &err);
+    assert_non_null(o->tls);
+    dial.port = leat_server_port(s.server);
+    dial.tls = o->tls;
+    io_end_init(&o->end);
+    o->end.conn = leat_dial(s.loop, &dial);
+    leat_conn_handle(o->end.conn, &io_end_events, &o->end);
+}
+
+static void close_over_tls(struct over_tls *o)
+{
+    leat_conn_abort(o->end.conn);
+    IO_UNTIL(s.loop, o->end.closed);
+    io_end_done(&o->end);
+    leat_tls_free(o->tls);
+    io_certs_remove(&o->certs);
+}
+
 static void over_tls(void **state)
 {
     static const char *const alpn1[] = {"http/1.1", NULL};
-    struct io_certs certs;
-    struct leat_tls_conf tc = {0};
-    struct leat_dial_conf dial = {.host = "127.0.0.1"};
-    struct leat_tls *tls;
-    struct io_end end;
-    struct leat_err err = {""};
+    struct over_tls o;
 
     (void)state;
-    io_certs_make(&certs);
-    tc.ca_file = certs.ca.cert;
-    s.conf.has_tls = true;
-    s.conf.tls.cert_file = certs.server.cert;
-    s.conf.tls.key_file = certs.server.key;
-    io_served_start(&s);
-    tls = leat_tls_client_new(&tc, alpn1, &err);
-    assert_non_null(tls);
-    dial.port = leat_server_port(s.server);
-    dial.tls = tls;
-    io_end_init(&end);
-    end.conn = leat_dial(s.loop, &dial);
-    leat_conn_handle(end.conn, &io_end_events, &end);
-    IO_UNTIL(s.loop, end.opened);
-    io_write(&end, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-    IO_UNTIL(s.loop, strstr(leat_text_get(&end.in), "\r\n\r\nok") != NULL);
+    open_over_tls(&o, alpn1);
+    IO_UNTIL(s.loop, o.end.opened);
+    io_write(&o.end, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    IO_UNTIL(s.loop, strstr(leat_text_get(&o.end.in), "\r\n\r\nok") != NULL);
     assert_string_equal(leat_text_get(&s.body), "abc");
-    leat_conn_abort(end.conn);
-    IO_UNTIL(s.loop, end.closed);
-    io_end_done(&end);
-    leat_tls_free(tls);
-    io_certs_remove(&certs);
+    close_over_tls(&o);
 }
 
 static void h2_over_tls(void **state)
 {
     static const char *const alpn2[] = {"h2", NULL};
-    struct io_certs certs;
-    struct leat_tls_conf tc = {0};
-    struct leat_dial_conf dial = {.host = "127.0.0.1"};
-    struct leat_tls *tls;
-    struct io_end end;
-    struct leat_err err = {""};
+    struct over_tls o;
 
     (void)state;
-    io_certs_make(&certs);
-    tc.ca_file = certs.ca.cert;
-    s.conf.has_tls = true;
-    s.conf.tls.cert_file = certs.server.cert;
-    s.conf.tls.key_file = certs.server.key;
-    io_served_start(&s);
-    tls = leat_tls_client_new(&tc, alpn2, &err);
-    assert_non_null(tls);
-    dial.port = leat_server_port(s.server);
-    dial.tls = tls;
-    io_end_init(&end);
-    end.conn = leat_dial(s.loop, &dial);
-    leat_conn_handle(end.conn, &io_end_events, &end);
+    open_over_tls(&o, alpn2);
     /* The server speaks first: it knows by ALPN what is spoken. */
-    IO_UNTIL(s.loop, end.in.len >= 9 + 24);
-    assert_int_equal(end.in.data[3], 4);
-    leat_conn_abort(end.conn);
-    IO_UNTIL(s.loop, end.closed);
-    io_end_done(&end);
-    leat_tls_free(tls);
-    io_certs_remove(&certs);
+    IO_UNTIL(s.loop, o.end.in.len >= 9 + 24);
+    assert_int_equal(o.end.in.data[3], 4);
+    close_over_tls(&o);
 }
 
 /* --- who may, and what is known of them */
