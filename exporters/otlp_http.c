@@ -3,12 +3,14 @@
  * Source of keys, defaults and of what may be retried: collector exporter/otlphttpexporter, OTLP
  * specification
  * ("Failures"). */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/text.h"
 #include "exporters/otlp_send.h"
 #include "flow/sender.h"
+#include "io/url.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
 
@@ -41,9 +43,6 @@ static const struct leat_field fields[] = {
     LEAT_END,
 };
 
-static const char *const codecs[] = {
-    "none", "gzip", "zstd", "snappy", "zlib", "deflate", "lz4", "x-snappy-framed", NULL};
-
 static const char *own_endpoint(const struct otlp_http_conf *conf, enum leat_signal s)
 {
     const char *urls[] = {conf->traces_endpoint, conf->metrics_endpoint, conf->logs_endpoint};
@@ -51,17 +50,44 @@ static const char *own_endpoint(const struct otlp_http_conf *conf, enum leat_sig
     return urls[s] != NULL && urls[s][0] != '\0' ? urls[s] : NULL;
 }
 
-static void check(const void *conf_, struct leat_check *c)
+static void check_url(const char *text, const char *key, struct leat_check *c)
 {
-    const struct otlp_http_conf *conf = conf_;
-    bool any = false;
+    struct leat_url url = {.port = 0};
+    struct leat_err err;
+
+    if (leat_url_parse(text, &url, &err) != 0)
+        leat_check_error(c, key, "%s", err.text);
+    leat_url_done(&url);
+}
+
+/* A signal that a pipeline sends here needs somewhere to go. */
+static void check_urls(const struct otlp_http_conf *conf, struct leat_check *c)
+{
+    const char *common = conf->client.endpoint;
+    bool some = common != NULL && common[0] != '\0', any = some;
+    char key[32];
 
     for (unsigned s = 0; s < LEAT_SIGNALS; s++)
         any = any || own_endpoint(conf, (enum leat_signal)s) != NULL;
-    if (conf->client.endpoint != NULL || !any)
-        leat_client_check(&conf->client, false, "", c);
-    else /* it would miss the endpoint */
-        leat_otlp_check_codec(&conf->client, codecs, c);
+    if (!any)
+        leat_check_error(c, "endpoint", "is required, or an endpoint of each signal");
+    for (unsigned s = 0; s < LEAT_SIGNALS && any; s++) {
+        const char *name = leat_signal_name((enum leat_signal)s);
+        const char *own = own_endpoint(conf, (enum leat_signal)s);
+        snprintf(key, sizeof key, "%s_endpoint", name);
+        if (own != NULL)
+            check_url(own, key, c);
+        else if (!some && (leat_check_signals(c) & 1u << s) != 0)
+            leat_check_error(c, key, "%s are sent here: set 'endpoint' or '%s'", name, key);
+    }
+}
+
+static void check(const void *conf_, struct leat_check *c)
+{
+    const struct otlp_http_conf *conf = conf_;
+
+    check_urls(conf, c);
+    leat_client_check(&conf->client, false, "", c);
 }
 
 static bool is_json(const struct leat_otlp_exporter *e)

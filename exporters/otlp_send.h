@@ -24,8 +24,6 @@ struct leat_otlp_exporter {
 
 /* "compression" of the settings. -1: unknown, or not built in. */
 int leat_otlp_codec(const char *name);
-void leat_otlp_check_codec(const struct leat_client_conf *conf, const char *const *allowed,
-                           struct leat_check *c);
 void leat_otlp_take(void *exporter, struct leat_batch *batch);
 void leat_otlp_close(void *exporter);
 

@@ -166,7 +166,7 @@ static void add_pair(struct leat_text *t, struct leat_bytes key, struct leat_byt
 {
     if (!first)
         leat_text_char(t, ',');
-    leat_json_add_string(t, key);
+    leat_printable_json(t, key);
     leat_text_char(t, ':');
     add_json(t, leat_show_bytes(pair, 2), depth);
 }
@@ -213,7 +213,7 @@ static void add_json(struct leat_text *t, struct leat_bytes value, unsigned dept
         return;
     switch (f.field) {
     case 1:
-        leat_json_add_string(t, f.bytes);
+        leat_printable_json(t, f.bytes);
         break;
     case 2:
         leat_text_str(t, f.number != 0 ? "true" : "false");

@@ -4,10 +4,9 @@
 /* The length of the character at `at` when it may be shown, or 0. */
 static size_t printable(const uint8_t *at, const uint8_t *stop)
 {
-    size_t len = *at < 0x80 ? 1 : *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
+    size_t len = leat_utf8_len(leat_bytes(at, (size_t)(stop - at)));
 
-    if (*at < 0x20 || *at == 0x7f || len > (size_t)(stop - at) ||
-        !leat_bytes_utf8(leat_bytes(at, len)))
+    if (*at < 0x20 || *at == 0x7f)
         return 0;
     /* C1 control characters, and what turns the direction of text around */
     if (len == 2 && at[0] == 0xc2 && at[1] < 0xa0)
@@ -47,4 +46,41 @@ void leat_printable_add(struct leat_text *t, struct leat_bytes b, size_t max)
     }
     if (b.len > max)
         leat_text_str(t, "…");
+}
+
+/* What is not printable has at most three bytes. */
+static uint32_t code_point(const uint8_t *at, size_t len)
+{
+    if (len < 2)
+        return *at;
+    if (len == 2)
+        return (uint32_t)(at[0] & 0x1f) << 6 | (at[1] & 0x3f);
+    return (uint32_t)(at[0] & 0xf) << 12 | (uint32_t)(at[1] & 0x3f) << 6 | (at[2] & 0x3f);
+}
+
+void leat_printable_json(struct leat_text *t, struct leat_bytes b)
+{
+    const uint8_t *at = b.data, *from = at, *end = b.len != 0 ? at + b.len : at;
+
+    leat_text_char(t, '"');
+    while (at < end && leat_text_ok(t)) {
+        size_t len = leat_utf8_len(leat_bytes(at, (size_t)(end - at)));
+        bool plain = printable(at, end) != 0 && *at != '"' && *at != '\\';
+
+        if (!plain)
+            leat_text_add(t, from, (size_t)(at - from));
+        if (len == 0)
+            leat_text_str(t, "\xef\xbf\xbd");
+        else if (*at == '"' || *at == '\\')
+            leat_text_printf(t, "\\%c", *at);
+        else if (*at == '\n' || *at == '\r' || *at == '\t')
+            leat_text_str(t, *at == '\n' ? "\\n" : *at == '\r' ? "\\r" : "\\t");
+        else if (!plain)
+            leat_text_printf(t, "\\u%04x", (unsigned)code_point(at, len));
+        at += len != 0 ? len : 1;
+        if (!plain)
+            from = at;
+    }
+    leat_text_add(t, from, (size_t)(at - from));
+    leat_text_char(t, '"');
 }

@@ -10,4 +10,8 @@
 /* At most `max` bytes of it, and an ellipsis when there is more. */
 void leat_printable_add(struct leat_text *t, struct leat_bytes b, size_t max);
 
+/* As a JSON string, with its quotes; the same characters become \uXXXX, bytes that are no UTF-8
+ * become U+FFFD. */
+void leat_printable_json(struct leat_text *t, struct leat_bytes b);
+
 #endif

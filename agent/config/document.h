@@ -56,6 +56,7 @@ struct leat_document {
     size_t ninstances;
     struct leat_pipeline *pipelines;
     size_t npipelines;
+    bool is_wired;               /* every pipeline and every reference in them could be read */
     struct leat_ref *extensions; /* service.extensions, in order */
     size_t nextensions;
     const struct leat_node *telemetry; /* service.telemetry, or NULL */

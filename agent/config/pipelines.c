@@ -126,7 +126,7 @@ static void check_connector(struct leat_reading *r, const struct leat_instance *
                          in->id);
 }
 
-static void check_connectors(struct leat_reading *r)
+static void check_connectors(struct leat_reading *r, bool whole)
 {
     static const enum leat_section others[] = {LEAT_SECTION_RECEIVERS, LEAT_SECTION_EXPORTERS};
 
@@ -144,13 +144,15 @@ static void check_connectors(struct leat_reading *r)
                              "the connector '%.100s' has the id of the %s on line %u", in->id,
                              leat_section_noun(others[k]), other->at.line);
         }
-        if (!shared && in->used)
+        if (!shared && in->used && whole)
             check_connector(r, in);
     }
 }
 
 void leat_reading_pipelines(struct leat_reading *r, const struct leat_node *pipelines)
 {
+    size_t before = leat_diags_errors(r->diags);
+
     if (!leat_reading_map(r, pipelines, "service.pipelines"))
         return;
     r->doc->pipelines = leat_reading_take(r, pipelines->count, sizeof *r->doc->pipelines);
@@ -158,6 +160,7 @@ void leat_reading_pipelines(struct leat_reading *r, const struct leat_node *pipe
         return;
     for (size_t i = 0; i < pipelines->count; i++)
         read_pipeline(r, &pipelines->keys[i], pipelines->items[i]);
-    check_connectors(r);
+    r->doc->is_wired = leat_diags_errors(r->diags) == before;
+    check_connectors(r, r->doc->is_wired);
     leat_reading_cycles(r);
 }

@@ -12,6 +12,7 @@ struct leat_check {
     const struct leat_node *node;
     const char *path;
     struct leat_diags *diags;
+    unsigned signals;
 };
 
 struct leat_check *leat_check_new(const struct leat_node *node, const char *path,
@@ -21,6 +22,16 @@ struct leat_check *leat_check_new(const struct leat_node *node, const char *path
 
     *c = (struct leat_check){.node = node, .path = path, .diags = diags};
     return c;
+}
+
+void leat_check_set_signals(struct leat_check *c, unsigned signals)
+{
+    c->signals = signals;
+}
+
+unsigned leat_check_signals(const struct leat_check *c)
+{
+    return c->signals;
 }
 
 void leat_check_free(struct leat_check *c)
@@ -73,10 +84,34 @@ static const struct leat_node *resolve(const struct leat_check *c, const char *k
     return n;
 }
 
+/* "must be above 0" is said of something: of the setting, which is then named. */
+static bool lacks_subject(const char *text)
+{
+    static const char *const verbs[] = {"must ", "is ",    "are ",   "needs ",
+                                        "has ",  "names ", "cannot "};
+
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strncmp(text, verbs[i], strlen(verbs[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The last word of a key; for the whole component its id. */
+static const char *subject(const struct leat_check *c, const char *key)
+{
+    const char *dot = strrchr(key, '.');
+
+    if (*key != '\0')
+        return dot == NULL ? key : dot + 1;
+    dot = strchr(c->path, '.');
+    return dot == NULL ? c->path : dot + 1;
+}
+
 __attribute__((format(printf, 4, 0))) static void
 report(struct leat_check *c, int is_error, const char *key, const char *fmt, va_list ap)
 {
-    char text[1000], path[512];
+    char text[1000], path[512], named[112];
     struct leat_place at = {0};
     const struct leat_node *n;
     bool all;
@@ -85,12 +120,15 @@ report(struct leat_check *c, int is_error, const char *key, const char *fmt, va_
     if (n != NULL)
         at = all && n->kind == LEAT_NODE_SCALAR ? n->at : n->key;
     vsnprintf(text, sizeof text, fmt, ap);
+    named[0] = '\0';
+    if (lacks_subject(text))
+        snprintf(named, sizeof named, "'%.100s' ", subject(c, key));
     snprintf(path, sizeof path, "%s%s%s", c->path, *c->path != '\0' && *key != '\0' ? "." : "",
              key);
     if (is_error)
-        leat_diags_error(c->diags, at, path, NULL, "%s", text);
+        leat_diags_error(c->diags, at, path, NULL, "%s%s", named, text);
     else
-        leat_diags_warn(c->diags, at, path, NULL, "%s", text);
+        leat_diags_warn(c->diags, at, path, NULL, "%s%s", named, text);
 }
 
 void leat_check_error(struct leat_check *c, const char *key, const char *fmt, ...)

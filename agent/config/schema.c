@@ -17,7 +17,7 @@
 struct fill {
     struct leat_arena *arena;
     struct leat_diags *diags;
-    size_t errors;
+    size_t errors, unknown; /* unknown keys are errors as well */
 };
 
 /* Where a table is filled: which keys, at which path, below which tables. */
@@ -118,6 +118,14 @@ static void fill_scalar(struct fill *f, const struct leat_field *field, const st
 
 /* --- lists of texts, maps */
 
+static void lower_case(struct fill *f, const struct leat_field *field, const char *word,
+                       struct leat_place at, const char *path)
+{
+    f->errors++;
+    leat_diags_error(f->diags, at, path, NULL, "'%s': '%s' is written so, in lower case",
+                     field->name, word);
+}
+
 static void check_word(struct fill *f, const struct leat_field *field, const char *text,
                        struct leat_place at, const char *path)
 {
@@ -131,6 +139,8 @@ static void check_word(struct fill *f, const struct leat_field *field, const cha
     word.type = LEAT_F_ENUM;
     if (leat_value_parse(&word, text, &index, f->arena, &err) != 0)
         wrong(f, at, path, value_hint(&word, text, hint, sizeof hint), field->name, err.text);
+    else if (strcmp(field->choices[index], text) != 0) /* the component gets the text as it is */
+        lower_case(f, field, field->choices[index], at, path);
 }
 
 static void fill_strings(struct fill *f, const struct leat_field *field, const struct leat_node *n,
@@ -169,10 +179,50 @@ static void fill_strings(struct fill *f, const struct leat_field *field, const s
     }
 }
 
+static void add_pair(struct fill *f, const struct leat_field *field, const struct leat_key *key,
+                     const struct leat_node *value, const char *path, struct leat_pairs *member)
+{
+    if (value->kind >= LEAT_NODE_LIST) {
+        f->errors++;
+        leat_diags_error(f->diags, key->at, path, NULL,
+                         "the value of '%.60s' in '%s' must be a text, found %s", key->text,
+                         field->name, kind_name(value));
+        return;
+    }
+    member->items[member->count++] = (struct leat_pair){.key = key->text, .value = value->text};
+}
+
+/* "- {name: a, value: b}": the other form of a map (collector configopaque.MapList). */
+static void fill_pair(struct fill *f, const struct leat_field *field, const struct leat_node *item,
+                      const char *path, struct leat_pairs *member)
+{
+    const struct leat_node *name = leat_node_get(item, "name", NULL);
+    const struct leat_node *value = leat_node_get(item, "value", NULL);
+    struct leat_key key;
+
+    if (name == NULL || name->kind != LEAT_NODE_SCALAR || value == NULL || item->count != 2) {
+        f->errors++;
+        leat_diags_error(f->diags, item->at, path, NULL,
+                         "an item of '%s' must have 'name' and 'value', and nothing else",
+                         field->name);
+        return;
+    }
+    for (uint32_t i = 0; i < member->count; i++) {
+        if (strcmp(member->items[i].key, name->text) != 0)
+            continue;
+        f->errors++;
+        leat_diags_error(f->diags, name->at, path, NULL, "'%.60s' stands twice in '%s'", name->text,
+                         field->name);
+        return;
+    }
+    key = (struct leat_key){.text = name->text, .at = name->at};
+    add_pair(f, field, &key, value, path, member);
+}
+
 static void fill_map(struct fill *f, const struct leat_field *field, const struct leat_node *n,
                      const char *path, struct leat_pairs *member)
 {
-    if (n->kind != LEAT_NODE_MAP) {
+    if (n->kind < LEAT_NODE_LIST) {
         wrong_kind(f, field, n, path);
         return;
     }
@@ -183,16 +233,10 @@ static void fill_map(struct fill *f, const struct leat_field *field, const struc
         return;
     }
     for (size_t i = 0; i < n->count; i++) {
-        const struct leat_node *value = n->items[i];
-        if (value->kind >= LEAT_NODE_LIST) {
-            f->errors++;
-            leat_diags_error(f->diags, n->keys[i].at, path, NULL,
-                             "the value of '%.60s' in '%s' must be a text, found %s",
-                             n->keys[i].text, field->name, kind_name(value));
-            continue;
-        }
-        member->items[member->count++] =
-            (struct leat_pair){.key = n->keys[i].text, .value = value->text};
+        if (n->kind == LEAT_NODE_MAP)
+            add_pair(f, field, &n->keys[i], n->items[i], path, member);
+        else
+            fill_pair(f, field, n->items[i], path, member);
     }
 }
 
@@ -363,6 +407,7 @@ static void unknown_keys(struct fill *f, const struct level *l)
         if (leat_suggest_known(l->fields, key->text))
             continue;
         f->errors++;
+        f->unknown++;
         join(path, l->path, key->text);
         leat_diags_error(
             f->diags, key->at, path, leat_suggest_hint(&here, key->text, hint, sizeof hint),
@@ -387,8 +432,9 @@ static void fill_level(struct fill *f, const struct level *l, void *conf)
     fill_table(f, l, l->fields, conf);
 }
 
-int leat_schema_fill(const struct leat_field *fields, void *conf, const struct leat_node *node,
-                     const char *path, struct leat_arena *arena, struct leat_diags *diags)
+int leat_schema_fill_all(const struct leat_field *fields, void *conf, const struct leat_node *node,
+                         const char *path, struct leat_arena *arena, struct leat_diags *diags,
+                         bool *ret_read)
 {
     struct fill f = {.arena = arena, .diags = diags};
     struct level top = {.fields = fields, .node = node, .path = path};
@@ -397,5 +443,14 @@ int leat_schema_fill(const struct leat_field *fields, void *conf, const struct l
         no_memory(&f, node, path);
     else
         fill_level(&f, &top, conf);
+    *ret_read = f.errors == f.unknown;
     return f.errors == 0 ? 0 : -1;
+}
+
+int leat_schema_fill(const struct leat_field *fields, void *conf, const struct leat_node *node,
+                     const char *path, struct leat_arena *arena, struct leat_diags *diags)
+{
+    bool read;
+
+    return leat_schema_fill_all(fields, conf, node, path, arena, diags, &read);
 }

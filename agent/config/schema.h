@@ -24,11 +24,12 @@ enum leat_field_type {
     LEAT_F_SIZE,     /* uint64_t, bytes; plain numbers and units */
     LEAT_F_DURATION, /* int64_t, nanoseconds; Go syntax; "0" and a bare 0 are 0 */
     LEAT_F_STRING,   /* const char *; NULL when never set and no default */
-    LEAT_F_ENUM,     /* int: index into `choices` */
+    LEAT_F_ENUM,     /* int: index into `choices`; case does not matter, as in the collector */
     LEAT_F_GROUP,    /* a struct: a mapping with `group` as its table */
     LEAT_F_INLINE,   /* a struct whose keys stand at this level, not under a key of their own */
     LEAT_F_STRINGS,  /* struct leat_strings: a list of strings */
-    LEAT_F_MAP,      /* struct leat_pairs: keys chosen by the user, string values */
+    LEAT_F_MAP,      /* struct leat_pairs: keys chosen by the user, string values; also written as a
+                        list of {name, value} */
     LEAT_F_LIST,     /* struct leat_items: a list of mappings, each with `group` as its table */
     LEAT_F_NODE,     /* const struct leat_node *: anything, read by the component itself; NULL when
                         absent */
@@ -177,15 +178,25 @@ struct leat_field {
 int leat_schema_fill(const struct leat_field *fields, void *conf, const struct leat_node *node,
                      const char *path, struct leat_arena *arena, struct leat_diags *diags);
 
+/* The same, and says whether every value could be read: unknown keys apart, `conf` is what the user
+ * meant, and what check() would say of it is true. */
+int leat_schema_fill_all(const struct leat_field *fields, void *conf, const struct leat_node *node,
+                         const char *path, struct leat_arena *arena, struct leat_diags *diags,
+                         bool *ret_read);
+
 /* What a component's check() reports to: each message is shown at the place of the setting it
  * names. */
 struct leat_check;
-/* `key`: dotted path below the component ("sending_queue.batch.min_size", "" for the whole). */
+/* `key`: dotted path below the component ("sending_queue.batch.min_size", "" for the whole). A
+ * message that starts with its verb ("must be above 0") gets the key's last word as its subject. */
 void leat_check_error(struct leat_check *c, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void leat_check_warn(struct leat_check *c, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool leat_check_written(const struct leat_check *c, const char *key); /* the user wrote this key */
+/* Which signals the pipelines want of the component: 1 << enum leat_signal, or'ed. */
+unsigned leat_check_signals(const struct leat_check *c);
+void leat_check_set_signals(struct leat_check *c, unsigned signals); /* by the house; else 0 */
 /* The house makes and frees it around a call of check(). `node` may be NULL. */
 struct leat_check *leat_check_new(const struct leat_node *node, const char *path,
                                   struct leat_diags *diags);

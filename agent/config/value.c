@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -216,7 +217,7 @@ static int parse_word(const struct leat_field *f, const char *text, int *member,
     size_t at = 0;
 
     for (int i = 0; f->choices[i] != NULL; i++) {
-        if (strcmp(f->choices[i], text) == 0) {
+        if (strcasecmp(f->choices[i], text) == 0) {
             *member = i;
             return 0;
         }

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json_quote.h"
 #include "base/mem.h"
 #include "config/manual.h"
 #include "run/cli.h"
-#include "run/memory.h"
 #include "run/plan.h"
 #include "run/registry.h"
 
@@ -16,22 +16,14 @@
 int leat_cmd_validate(const struct leat_cli *cli)
 {
     struct leat_plan *plan = leat_cli_load(cli);
-    const char *source;
-    struct leat_err err;
-    uint64_t memory;
-    int result = LEAT_EXIT_OK;
 
     if (plan == NULL)
         return LEAT_EXIT_CONFIG;
-    if (leat_memory_of(plan, &memory, &source, &err) < 0) {
-        fprintf(stderr, "leat: %s\n", err.text);
-        result = LEAT_EXIT_CONFIG;
-    } else if (strcmp(cli->output, "json") != 0) {
+    if (strcmp(cli->output, "json") != 0)
         printf("the configuration is usable: %zu pipeline%s, %zu component%s\n", plan->npipelines,
                plan->npipelines == 1 ? "" : "s", plan->nitems, plan->nitems == 1 ? "" : "s");
-    }
     leat_plan_free(plan);
-    return result;
+    return LEAT_EXIT_OK;
 }
 
 int leat_cmd_print_config(const struct leat_cli *cli)
@@ -75,7 +67,7 @@ static void component_json(const struct leat_component *c, struct leat_text *out
     if (c->kind != LEAT_EXTENSION)
         list_signals(c->signals, ", ", "\"", out);
     leat_text_str(out, "], \"summary\": ");
-    leat_manual_json_string(c->summary, out);
+    leat_json_quote(out, leat_bytes_str(c->summary));
     leat_text_str(out, ", \"available\": ");
     leat_text_str(out, c->missing ? "false" : "true");
     leat_text_char(out, '}');

@@ -3,12 +3,15 @@
 
 #include <malloc.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "run/registry.h"
+
+#define NAME_MAX_BYTES 128 /* of a label made from an attribute; longer ones are cut */
 
 struct leat_house_keeper {
     struct leat_house house;
@@ -60,6 +63,14 @@ static double heap_bytes(void *arg)
     return (double)(m.uordblks + m.hblkhd);
 }
 
+static double system_bytes(void *arg)
+{
+    struct mallinfo2 m = mallinfo2();
+
+    (void)arg;
+    return (double)(m.arena + m.hblkhd);
+}
+
 static void probe(struct leat_house_keeper *h, const char *name, const char *help, int is_counter,
                   double (*read)(void *arg))
 {
@@ -74,6 +85,8 @@ static void add_process_metrics(struct leat_house_keeper *h)
     probe(h, "otelcol_process_cpu_seconds", "Processor time used, in seconds.", 1, cpu_seconds);
     probe(h, "otelcol_process_memory_rss", "Resident memory in bytes.", 0, resident_bytes);
     probe(h, "otelcol_process_runtime_heap_alloc_bytes", "Bytes allocated now.", 0, heap_bytes);
+    probe(h, "otelcol_process_runtime_total_sys_memory_bytes",
+          "Bytes obtained from the system for allocations.", 0, system_bytes);
 }
 
 static double one(void *arg)
@@ -82,32 +95,64 @@ static double one(void *arg)
     return 1;
 }
 
-/* target_info: who is speaking. */
-static void add_target_info(struct leat_house_keeper *h, const struct leat_pairs *resource)
+/* "service.name" as a label. */
+static void label_name(const char *key, char out[NAME_MAX_BYTES])
 {
-    struct leat_metric id = {.name = "target_info", .help = "Who these metrics are about."};
     size_t n = 0;
 
-    id.labels[n++] = (struct leat_label){"service_name", "leat"};
-    id.labels[n++] = (struct leat_label){"service_version", LEAT_VERSION};
-    for (uint32_t i = 0; i < resource->count && n < LEAT_METER_LABELS; i++) {
-        const struct leat_pair *p = &resource->items[i];
-        char *name;
-        if (p->value == NULL)
-            continue;
-        name = leat_strdup(p->key);
-        for (char *c = name; *c != '\0'; c++)
-            *c = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')
-                     ? *c
-                     : '_';
-        if (n > 0 && leat_bytes_is(leat_bytes_str(name), "service_name"))
-            id.labels[0].value = p->value;
-        else
-            id.labels[n++] = (struct leat_label){name, p->value};
+    if (key[0] >= '0' && key[0] <= '9')
+        n = (size_t)snprintf(out, NAME_MAX_BYTES, "key_");
+    for (; *key != '\0' && n + 1 < NAME_MAX_BYTES; key++) {
+        bool letter = (*key >= 'a' && *key <= 'z') || (*key >= 'A' && *key <= 'Z');
+        out[n++] = '_';
+        if (letter || (*key >= '0' && *key <= '9'))
+            out[n - 1] = *key;
+    }
+    out[n] = '\0';
+}
+
+/* Puts a label in, over the one of that name; a NULL value takes it away. How many there are then.
+ */
+static size_t put_label(struct leat_label *labels, size_t n, const char *name, const char *value)
+{
+    size_t i = 0;
+
+    while (i < n && strcmp(labels[i].name, name) != 0)
+        i++;
+    if (value != NULL && i < LEAT_METER_LABELS) {
+        labels[i] = (struct leat_label){name, value};
+        return i == n ? n + 1 : n;
+    }
+    if (value == NULL && i < n) {
+        labels[i] = labels[n - 1];
+        labels[n - 1] = (struct leat_label){NULL, NULL};
+        return n - 1;
+    }
+    return n;
+}
+
+/* target_info: who is speaking. */
+static void add_target_info(struct leat_house_keeper *h, const struct leat_pairs *attributes)
+{
+    struct leat_metric id = {.name = "target_info", .help = "Who these metrics are about."};
+    char(*names)[NAME_MAX_BYTES] = leat_new_array(attributes->count, NAME_MAX_BYTES), uuid[37];
+    uint64_t a = leat_random(), b = leat_random();
+    size_t n = 0;
+
+    snprintf(uuid, sizeof uuid, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
+             (unsigned)(a >> 16) & 0xffff, (unsigned)a & 0xfff,
+             ((unsigned)(b >> 48) & 0x3fff) | 0x8000,
+             (unsigned long long)b & UINT64_C(0xffffffffffff)); /* RFC 9562, version 4 */
+    n = put_label(id.labels, n, "service_name", "leat");
+    n = put_label(id.labels, n, "service_version", LEAT_VERSION);
+    n = put_label(id.labels, n, "service_instance_id", uuid);
+    for (uint32_t i = 0; i < attributes->count; i++) {
+        label_name(attributes->items[i].key, names[i]);
+        if (names[i][0] != '\0')
+            n = put_label(id.labels, n, names[i], attributes->items[i].value);
     }
     leat_meter_probe(h->own, &id, 0, one, NULL);
-    for (size_t i = 2; i < n; i++)
-        leat_free((char *)(uintptr_t)id.labels[i].name);
+    leat_free(names);
 }
 
 /* --- what extensions see */
@@ -183,7 +228,7 @@ struct leat_house_keeper *leat_house_new(const struct leat_plan *plan, unsigned 
     list_pipelines(h, plan);
     h->own = leat_meter_new();
     add_process_metrics(h);
-    add_target_info(h, &plan->telemetry.resource);
+    add_target_info(h, &plan->telemetry.attributes);
     leat_house_add_meter(h, h->own);
     return h;
 }

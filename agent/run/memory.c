@@ -21,14 +21,25 @@ static int parse(const char *text, uint64_t total, uint64_t *ret, struct leat_er
 
     if (end != text && strcmp(end, "%") == 0 && percent > 0 && percent <= 100) {
         *ret = (uint64_t)((double)total * percent / 100);
-        return 0;
+        if (*ret >= LEAST)
+            return 0;
+        return leat_fail(err,
+                         "leat.memory: '%s' of the memory there is (%llu MiB) is less than 4MiB",
+                         text, (unsigned long long)(total >> 20));
     }
     if (leat_parse_size(text, ret) == 0 && *ret >= LEAST)
         return 0;
     return leat_fail(err,
-                     "leat.memory: '%s' is neither a size of at least 4MiB (like 200MiB) nor a "
-                     "percentage (like 40%%)",
+                     "'%s' is neither a size of at least 4MiB (like 200MiB) nor a percentage "
+                     "(like 40%%)",
                      text);
+}
+
+int leat_memory_check(const char *text, struct leat_err *err)
+{
+    uint64_t bytes;
+
+    return parse(text, UINT64_C(1) << 40, &bytes, err);
 }
 
 int leat_memory_of(const struct leat_plan *plan, uint64_t *ret, const char **ret_source,

@@ -10,4 +10,8 @@
 int leat_memory_of(const struct leat_plan *plan, uint64_t *ret, const char **ret_source,
                    struct leat_err *err);
 
+/* Whether `text` can be leat.memory. leat_plan_load() asks, so of a plan that it gave
+ * leat_memory_of() never fails. */
+int leat_memory_check(const char *text, struct leat_err *err);
+
 #endif

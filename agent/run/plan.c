@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/yaml.h"
 #include "io/auth.h"
+#include "run/memory.h"
 #include "run/registry.h"
 
 #define ARENA_BYTES ((size_t)64 * 1024 * 1024)
@@ -64,12 +66,16 @@ static void fill_item(struct leat_plan *p, struct leat_plan_item *item, struct l
     const struct leat_component *c = item->component;
     char path[NAME_BYTES];
     struct leat_check *check;
+    bool read;
 
     path_of(item->instance, path, sizeof path);
     item->conf = leat_new(c->conf_size);
-    if (leat_schema_fill(c->fields, item->conf, item->instance->node, path, &p->arena, diags) < 0)
+    leat_schema_fill_all(c->fields, item->conf, item->instance->node, path, &p->arena, diags,
+                         &read);
+    if (!read)
         return;
     check = leat_check_new(item->instance->node, path, diags);
+    leat_check_set_signals(check, item->signals);
     if (c->check != NULL)
         c->check(item->conf, check);
     if (c->sender != 0)
@@ -90,6 +96,10 @@ static void choose_all(struct leat_plan *p, struct leat_diags *diags)
         if (item.component != NULL)
             p->items[p->nitems++] = item;
     }
+}
+
+static void fill_all(struct leat_plan *p, struct leat_diags *diags)
+{
     for (size_t i = 0; i < p->nitems; i++)
         fill_item(p, &p->items[i], diags);
 }
@@ -183,7 +193,19 @@ static enum leat_promise promise_of(struct leat_plan *p, struct leat_plan_pipeli
     return weakest;
 }
 
-/* A connector that carries the signal of one side must carry it on the other. */
+static bool feeds_any(const struct leat_plan *p, const struct leat_plan_item *connector)
+{
+    struct leat_plan_pipeline *one;
+
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        if (leat_plan_behind(p, connector, (enum leat_signal)s, &one, 1) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A connector that carries the signal of one side must carry it on the other. (One that feeds
+ * nothing at all the document has spoken of.) */
 static void check_connectors(struct leat_plan *p, struct leat_diags *diags)
 {
     struct leat_plan_pipeline *one;
@@ -192,7 +214,7 @@ static void check_connectors(struct leat_plan *p, struct leat_diags *diags)
         const struct leat_pipeline *in = p->pipelines[i].pipeline;
         for (size_t k = 0; k < in->nexporters; k++) {
             struct leat_plan_item *item = p->pipelines[i].exporters[k];
-            if (item->component->kind == LEAT_CONNECTOR &&
+            if (item != NULL && item->component->kind == LEAT_CONNECTOR && feeds_any(p, item) &&
                 leat_plan_behind(p, item, in->signal, &one, 1) == 0)
                 leat_diags_error(diags, in->exporters[k].at, in->id, NULL,
                                  "connector '%s' gets %s here, but no %s pipeline has it as a "
@@ -211,6 +233,17 @@ struct ref_walk {
     struct leat_diags *diags;
 };
 
+/* An extension this program does not have: that was said where it is defined. */
+static bool is_unknown_extension(const struct leat_plan *p, const char *id)
+{
+    for (size_t i = 0; i < p->document->nextensions; i++) {
+        const struct leat_instance *in = p->document->extensions[i].instance;
+        if (strcmp(in->id, id) == 0 && item_of(p, in) == NULL)
+            return true;
+    }
+    return false;
+}
+
 static void check_ref(void *arg, const char *path, const char *id)
 {
     struct ref_walk *w = arg;
@@ -222,6 +255,8 @@ static void check_ref(void *arg, const char *path, const char *id)
         if (strcmp(e->instance->id, id) == 0 && e->component->authenticator != NULL)
             return;
     }
+    if (is_unknown_extension(w->plan, id))
+        return;
     path_of(w->item->instance, at, sizeof at);
     c = leat_check_new(w->item->instance->node, at, w->diags);
     leat_check_error(c, path,
@@ -241,11 +276,36 @@ static void check_refs(struct leat_plan *p, struct leat_diags *diags)
 
 /* --- all of it */
 
+static void check_memory(const struct leat_plan *p, struct leat_diags *diags)
+{
+    struct leat_check *c = leat_check_new(p->document->leat, "leat", diags);
+    struct leat_err err;
+
+    if (p->own.memory != NULL && leat_memory_check(p->own.memory, &err) < 0)
+        leat_check_error(c, "memory", "%s", err.text);
+    leat_check_free(c);
+}
+
 static void read_settings(struct leat_plan *p, struct leat_diags *diags)
 {
     leat_schema_fill(leat_telemetry_fields, &p->telemetry, p->document->telemetry,
                      "service.telemetry", &p->arena, diags);
+    leat_settings_read(&p->telemetry, &p->arena, diags);
     leat_schema_fill(leat_own_fields, &p->own, p->document->leat, "leat", &p->arena, diags);
+    check_memory(p, diags);
+}
+
+/* Everything that can be said in one run, and nothing that might not be true: of connectors only
+ * when all pipelines are there. */
+static void check_all(struct leat_plan *p, struct leat_diags *diags)
+{
+    choose_all(p, diags);
+    resolve_all(p, diags);
+    fill_all(p, diags);
+    read_settings(p, diags);
+    check_refs(p, diags);
+    if (p->document->is_wired)
+        check_connectors(p, diags);
 }
 
 struct leat_plan *leat_plan_load(const char *const *sources, size_t nsources,
@@ -258,16 +318,8 @@ struct leat_plan *leat_plan_load(const char *const *sources, size_t nsources,
     root = leat_yaml_load(sources, nsources, sets, nsets, &p->arena, diags);
     if (root != NULL)
         p->document = leat_document_read(root, &p->arena, diags);
-    if (p->document != NULL) {
-        choose_all(p, diags);
-        read_settings(p, diags);
-    }
-    if (p->document != NULL && leat_diags_errors(diags) == 0) {
-        resolve_all(p, diags);
-        check_refs(p, diags);
-    }
-    if (p->document != NULL && leat_diags_errors(diags) == 0)
-        check_connectors(p, diags);
+    if (p->document != NULL)
+        check_all(p, diags);
     if (leat_diags_errors(diags) > 0) {
         leat_plan_free(p);
         return NULL;

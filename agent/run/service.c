@@ -168,8 +168,8 @@ static int open_page(struct service *s, struct leat_err *err)
 
     if (!leat_settings_metrics_endpoint(m, endpoint, sizeof endpoint))
         return 0;
-    s->page =
-        leat_page_new(endpoint, leat_worker_loop(s->workers[0]), leat_house_of(s->house), err);
+    s->page = leat_page_new(endpoint, leat_settings_page(m), leat_worker_loop(s->workers[0]),
+                            leat_house_of(s->house), err);
     if (s->page != NULL)
         return 0;
     if (m->address != NULL || m->has_readers)

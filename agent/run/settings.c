@@ -1,12 +1,19 @@
 /* The settings of the program itself. */
 #include "run/settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "config/yaml.h"
 
-static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+#define MAX_FIELD ((size_t)64 * 1024) /* bytes of a field added to every line */
+
+static const char *const levels[] = {"debug",  "info",  "warn",  "error",
+                                     "dpanic", "panic", "fatal", NULL};
 static const char *const encodings[] = {"console", "json", "logfmt", NULL};
 static const char *const metric_levels[] = {"none", "basic", "normal", "detailed", NULL};
 
@@ -23,17 +30,20 @@ static const struct leat_field sampling_fields[] = {
 };
 
 static const struct leat_field log_fields[] = {
-    LEAT_ENUM(struct leat_log_settings, level, "info", levels, "The least level that is written."),
+    LEAT_ENUM(struct leat_log_settings, level, "info", levels,
+              "The least level that is written; those above error stand for error."),
     LEAT_ENUM(struct leat_log_settings, encoding, "console", encodings, "How a line looks."),
     LEAT_BOOL(struct leat_log_settings, development, "false", "Accepted; has no effect here."),
     LEAT_STRINGS(struct leat_log_settings, output_paths, "stderr",
                  "Where the lines go: stderr, stdout or files."),
     LEAT_STRINGS(struct leat_log_settings, error_output_paths, "stderr",
                  "Accepted; Leat writes all its lines to output_paths."),
-    LEAT_MAP(struct leat_log_settings, initial_fields, "Fields added to every line."),
+    LEAT_NODE(struct leat_log_settings, initial_fields, "A mapping of fields added to every line."),
     LEAT_BOOL(struct leat_log_settings, disable_caller, "false", "Accepted; has no effect here."),
     LEAT_BOOL(struct leat_log_settings, disable_stacktrace, "false",
               "Accepted; has no effect here."),
+    LEAT_BOOL(struct leat_log_settings, disable_zap_resource, "false",
+              "Accepted; lines never carry the resource."),
     LEAT_GROUP(struct leat_log_settings, sampling, sampling_fields,
                struct leat_log_sampling_settings, "Repeated messages."),
     LEAT_NO_EFFECT("processors", "Leat does not export its own logs yet: they go to output_paths"),
@@ -44,9 +54,12 @@ static const struct leat_field prometheus_fields[] = {
     LEAT_STRING(struct leat_prometheus_reader_settings, host, "localhost", "Address to listen on."),
     LEAT_UINT(struct leat_prometheus_reader_settings, port, "8888", "Port to listen on.",
               .max = 65535),
-    LEAT_NO_EFFECT("without_scope_info", "Leat's own metrics have no scope labels"),
-    LEAT_NO_EFFECT("without_type_suffix", "Leat exposes the collector's default names"),
-    LEAT_NO_EFFECT("without_units", "Leat exposes the collector's default names"),
+    LEAT_BOOL(struct leat_prometheus_reader_settings, without_scope_info, "true",
+              "Accepted; Leat's own metrics have no scope labels."),
+    LEAT_BOOL(struct leat_prometheus_reader_settings, without_type_suffix, "true",
+              "False: names of otelcol_ counters end in _total."),
+    LEAT_BOOL(struct leat_prometheus_reader_settings, without_units, "true",
+              "False: names of otelcol_ metrics end in their unit."),
     LEAT_NO_EFFECT("with_resource_constant_labels", "Leat's own metrics have no resource labels"),
     LEAT_END,
 };
@@ -87,8 +100,10 @@ const struct leat_field leat_telemetry_fields[] = {
     LEAT_GROUP(struct leat_telemetry_settings, metrics, metrics_fields,
                struct leat_metrics_settings, "What the program counts of itself."),
     LEAT_NO_EFFECT("traces", "Leat does not trace itself"),
-    LEAT_MAP(struct leat_telemetry_settings, resource,
-             "Attributes of the program itself, shown as target_info."),
+    LEAT_NODE(
+        struct leat_telemetry_settings, resource,
+        "Attributes of the program itself, shown as target_info: a mapping, or a list of name "
+        "and value under attributes. Null takes one away."),
     LEAT_END,
 };
 
@@ -105,16 +120,124 @@ const struct leat_field leat_own_fields[] = {
     LEAT_END,
 };
 
+/* --- resource */
+
+static void resource_error(struct leat_diags *diags, struct leat_place at, const char *sentence)
+{
+    leat_diags_error(diags, at, "service.telemetry.resource", NULL, "%s", sentence);
+}
+
+static void add_attribute(struct leat_telemetry_settings *s, const char *name, struct leat_place at,
+                          const struct leat_node *value, struct leat_diags *diags)
+{
+    if (value == NULL || value->kind >= LEAT_NODE_LIST) {
+        resource_error(diags, at, "an attribute of the resource must be a text, a number or null");
+        return;
+    }
+    s->attributes.items[s->attributes.count++] = (struct leat_pair){
+        .key = name, .value = value->kind == LEAT_NODE_NULL ? NULL : value->text};
+}
+
+static void read_attributes(struct leat_telemetry_settings *s, const struct leat_node *list,
+                            struct leat_diags *diags)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct leat_node *name = leat_node_get(list->items[i], "name", NULL);
+        if (name == NULL || name->kind != LEAT_NODE_SCALAR)
+            resource_error(diags, list->items[i]->at,
+                           "an attribute of the resource is written {name: …, value: …}");
+        else
+            add_attribute(s, name->text, name->at, leat_node_get(list->items[i], "value", NULL),
+                          diags);
+    }
+}
+
+/* Of the newer form; where the resource comes from and its schema are of no use here. */
+static bool is_form_key(const char *key)
+{
+    return strcmp(key, "schema_url") == 0 || strcmp(key, "detectors") == 0 ||
+           strcmp(key, "detection/development") == 0;
+}
+
+static void read_resource(struct leat_telemetry_settings *s, const struct leat_node *n,
+                          struct leat_arena *arena, struct leat_diags *diags)
+{
+    const struct leat_node *list = leat_node_get(n, "attributes", NULL);
+
+    if (n->kind != LEAT_NODE_MAP) {
+        resource_error(diags, n->at, "'resource' must be a mapping");
+        return;
+    }
+    list = list != NULL && list->kind == LEAT_NODE_LIST ? list : NULL;
+    s->attributes.items = leat_arena_take(arena, (n->count + (list != NULL ? list->count : 0)) *
+                                                     sizeof *s->attributes.items);
+    if (s->attributes.items == NULL) {
+        resource_error(diags, n->at, "the configuration is too large for its memory");
+        return;
+    }
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->items[i] == list)
+            read_attributes(s, list, diags);
+        else if (!is_form_key(n->keys[i].text))
+            add_attribute(s, n->keys[i].text, n->keys[i].at, n->items[i], diags);
+    }
+}
+
+void leat_settings_read(struct leat_telemetry_settings *s, struct leat_arena *arena,
+                        struct leat_diags *diags)
+{
+    const struct leat_node *extra = s->logs.initial_fields;
+
+    if (s->resource != NULL)
+        read_resource(s, s->resource, arena, diags);
+    if (extra != NULL && extra->kind != LEAT_NODE_MAP)
+        leat_diags_error(diags, extra->at, "service.telemetry.logs.initial_fields", NULL,
+                         "'initial_fields' must be a mapping");
+}
+
+/* --- the log */
+
+/* Values that are no text are written as they are in YAML's own one-line form. */
+static void put_flow(const struct leat_node *n, struct leat_text *out)
+{
+    if (n->kind < LEAT_NODE_LIST) {
+        leat_text_str(out, n->text);
+        return;
+    }
+    leat_text_char(out, n->kind == LEAT_NODE_LIST ? '[' : '{');
+    for (size_t i = 0; i < n->count; i++) {
+        leat_text_str(out, i == 0 ? "" : ", ");
+        if (n->kind == LEAT_NODE_MAP)
+            leat_text_printf(out, "%s: ", n->keys[i].text);
+        put_flow(n->items[i], out); /* ends at LEAT_TREE_DEPTH */
+    }
+    leat_text_char(out, n->kind == LEAT_NODE_LIST ? ']' : '}');
+}
+
+static char *flow(const struct leat_node *n)
+{
+    struct leat_text out;
+    char *copy;
+
+    leat_text_init(&out, MAX_FIELD);
+    put_flow(n, &out);
+    copy = leat_strdup(leat_text_get(&out));
+    leat_text_done(&out);
+    return copy;
+}
+
 int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *err)
 {
-    const char **fields = leat_new_array(2 * s->initial_fields.count + 1, sizeof *fields);
+    const struct leat_node *extra = s->initial_fields;
+    size_t n = extra != NULL && extra->kind == LEAT_NODE_MAP ? extra->count : 0;
+    const char **fields = leat_new_array(2 * n + 1, sizeof *fields);
     struct leat_log_conf conf = {
-        .level = (enum leat_log_level)s->level,
+        .level = s->level > LEAT_LOG_ERROR ? LEAT_LOG_ERROR : (enum leat_log_level)s->level,
         .encoding = (enum leat_log_encoding)s->encoding,
         .paths = (const char *const *)s->output_paths.items,
         .npaths = s->output_paths.count,
         .fields = fields,
-        .nfields = s->initial_fields.count,
+        .nfields = (uint32_t)n,
         .sampling = s->sampling.enabled,
         .tick = s->sampling.tick,
         .initial = s->sampling.initial,
@@ -122,33 +245,40 @@ int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *e
     };
     int result;
 
-    for (uint32_t i = 0; i < s->initial_fields.count; i++) {
-        fields[2 * i] = s->initial_fields.items[i].key;
-        fields[2 * i + 1] = s->initial_fields.items[i].value;
+    for (size_t i = 0; i < n; i++) {
+        fields[2 * i] = extra->keys[i].text;
+        fields[2 * i + 1] = flow(extra->items[i]);
     }
     result = leat_log_setup(&conf, err);
+    for (size_t i = 0; i < n; i++)
+        leat_free((void *)(uintptr_t)fields[2 * i + 1]);
     leat_free(fields);
     return result;
 }
 
-bool leat_settings_metrics_endpoint(const struct leat_metrics_settings *s, char *out, size_t size)
+const struct leat_prometheus_reader_settings *
+leat_settings_page(const struct leat_metrics_settings *s)
 {
     const struct leat_reader_settings *readers = s->readers.items;
 
+    for (uint32_t i = 0; i < s->readers.count; i++) {
+        if (readers[i].has_pull && readers[i].pull.exporter.has_prometheus)
+            return &readers[i].pull.exporter.prometheus;
+    }
+    return NULL;
+}
+
+bool leat_settings_metrics_endpoint(const struct leat_metrics_settings *s, char *out, size_t size)
+{
+    const struct leat_prometheus_reader_settings *page = leat_settings_page(s);
+
     if (s->level == 0)
         return false;
-    if (s->address != NULL) {
+    if (s->address != NULL)
         snprintf(out, size, "%s", s->address);
-        return true;
-    }
-    for (uint32_t i = 0; i < s->readers.count; i++) {
-        const struct leat_reader_exporter_settings *e = &readers[i].pull.exporter;
-        if (!readers[i].has_pull || !e->has_prometheus)
-            continue;
-        snprintf(out, size, strchr(e->prometheus.host, ':') ? "[%s]:%u" : "%s:%u",
-                 e->prometheus.host, e->prometheus.port);
-        return true;
-    }
-    snprintf(out, size, "localhost:8888");
-    return !s->has_readers;
+    else if (page != NULL)
+        snprintf(out, size, strchr(page->host, ':') ? "[%s]:%u" : "%s:%u", page->host, page->port);
+    else
+        snprintf(out, size, "localhost:8888");
+    return s->address != NULL || page != NULL || !s->has_readers;
 }

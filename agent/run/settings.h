@@ -6,9 +6,9 @@
 
 struct leat_log_settings {
     int level, encoding;
-    bool development, disable_caller, disable_stacktrace;
+    bool development, disable_caller, disable_stacktrace, disable_zap_resource;
     struct leat_strings output_paths, error_output_paths;
-    struct leat_pairs initial_fields;
+    const struct leat_node *initial_fields; /* a map, or NULL */
     struct leat_log_sampling_settings {
         bool enabled;
         int64_t tick;
@@ -19,6 +19,7 @@ struct leat_log_settings {
 struct leat_prometheus_reader_settings {
     const char *host;
     uint32_t port;
+    bool without_scope_info, without_type_suffix, without_units;
 };
 struct leat_reader_exporter_settings {
     bool has_prometheus;
@@ -41,7 +42,8 @@ struct leat_metrics_settings {
 struct leat_telemetry_settings {
     struct leat_log_settings logs;
     struct leat_metrics_settings metrics;
-    struct leat_pairs resource;
+    const struct leat_node *resource; /* as written; leat_settings_read() reads it */
+    struct leat_pairs attributes;     /* of the program itself; value NULL: it has none */
 };
 extern const struct leat_field leat_telemetry_fields[];
 
@@ -55,6 +57,15 @@ extern const struct leat_field leat_own_fields[];
 /* Applies the log settings. -1 and `err`: an output cannot be opened. */
 struct leat_err;
 int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *err);
+/* What the table cannot say: reads `resource`, in the form of {service.name: x} or {attributes:
+ * [{name: …, value: …}]}, to `attributes`. */
+struct leat_arena;
+struct leat_diags;
+void leat_settings_read(struct leat_telemetry_settings *s, struct leat_arena *arena,
+                        struct leat_diags *diags);
+/* The reader whose page is served; NULL: none was written. */
+const struct leat_prometheus_reader_settings *
+leat_settings_page(const struct leat_metrics_settings *s);
 /* host:port of the metrics page in `out`; false: there is none. */
 bool leat_settings_metrics_endpoint(const struct leat_metrics_settings *s, char *out, size_t size);
 

@@ -59,25 +59,27 @@ static void load(struct path_far *f)
 }
 
 /* Returns how many allocations there were. */
-static uint64_t run(bool grpc, const char *way, uint64_t nth, int *acknowledged)
+static uint64_t run(bool grpc, const char *exporter, const char *way, uint64_t nth,
+                    int *acknowledged)
 {
     struct side s = {.grpc = grpc};
     struct leat_loop *loop = leat_loop_new(NULL);
     struct path_program p;
     struct path_far f;
     uint64_t tries;
-    char *yaml;
+    char *yaml, port[16];
 
     path_far_start(&f, load, &s);
+    snprintf(port, sizeof port, "%u", atomic_load(&f.sink_port));
     yaml = leat_format(
         "receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: "
         "'127.0.0.1:0'}}}}\n"
         "processors: {batch: {timeout: 1ms, send_batch_size: 10, send_batch_max_size: 10}}\n"
-        "exporters: {otlp_grpc: {endpoint: '127.0.0.1:%u', tls: {insecure: true}, %s"
+        "exporters: {%s: {endpoint: '%s127.0.0.1:%s', tls: {insecure: true}, %s"
         " retry_on_failure: {initial_interval: 1ms, max_interval: 1ms}}}\n"
         "service: {telemetry: {metrics: {level: none}}, pipelines: {logs: {receivers: [otlp], "
-        "processors: [batch], exporters: [otlp_grpc]}}}\n",
-        atomic_load(&f.sink_port), way);
+        "processors: [batch], exporters: [%s]}}}\n",
+        exporter, strcmp(exporter, "otlp_http") ? "" : "http://", port, way, exporter);
     path_program_open(&p, loop, yaml);
     leat_free(yaml);
     s.port = path_program_port(&p, "otlp", grpc ? LEAT_OTLP_GRPC : LEAT_OTLP_HTTP);
@@ -108,15 +110,15 @@ static uint64_t run(bool grpc, const char *way, uint64_t nth, int *acknowledged)
     return tries;
 }
 
-static void fail_each(bool grpc, const char *way)
+static void fail_each(bool grpc, const char *exporter, const char *way)
 {
     int acknowledged = 0, runs = 0;
-    uint64_t all = run(grpc, way, 0, &acknowledged), n;
+    uint64_t all = run(grpc, exporter, way, 0, &acknowledged), n;
 
     assert_int_equal(acknowledged, REQUESTS);
     acknowledged = 0;
     for (n = 1; n <= all + 2; n += n < 60 ? 1 : 7, runs++)
-        run(grpc, way, n, &acknowledged);
+        run(grpc, exporter, way, n, &acknowledged);
     print_message("%lu allocations, %d of them failed in turn: %d of %d requests acknowledged\n",
                   (unsigned long)all, runs, acknowledged, runs * REQUESTS);
     assert_true(acknowledged > runs * REQUESTS / 2); /* one failure costs a connection at most */
@@ -125,32 +127,46 @@ static void fail_each(bool grpc, const char *way)
 static void test_held_grpc(void **state)
 {
     (void)state;
-    fail_each(true, "compression: none,");
+    fail_each(true, "otlp_grpc", "compression: none,");
 }
 
 static void test_held_http(void **state)
 {
     (void)state;
-    fail_each(false, "");
+    fail_each(false, "otlp_grpc", "");
 }
 
 static void test_delivered_grpc(void **state)
 {
     (void)state;
-    fail_each(true, "sending_queue: {wait_for_result: true},");
+    fail_each(true, "otlp_grpc", "sending_queue: {wait_for_result: true},");
 }
 
 static void test_delivered_http(void **state)
 {
     (void)state;
-    fail_each(false, "compression: none, sending_queue: {enabled: false},");
+    fail_each(false, "otlp_grpc", "compression: none, sending_queue: {enabled: false},");
 }
 
 static void test_joined_in_the_queue(void **state)
 {
     (void)state;
-    fail_each(true, "sending_queue: {sizer: items, batch: {min_size: 15, max_size: 15, "
-                    "flush_timeout: 1ms}},");
+    fail_each(true, "otlp_grpc",
+              "sending_queue: {sizer: items, batch: {min_size: 15, max_size: 15, "
+              "flush_timeout: 1ms}},");
+}
+
+static void test_out_over_http(void **state)
+{
+    (void)state;
+    fail_each(false, "otlp_http", "");
+}
+
+static void test_out_as_json(void **state)
+{
+    (void)state;
+    fail_each(true, "otlp_http",
+              "encoding: json, compression: zstd, sending_queue: {wait_for_result: true},");
 }
 
 int main(void)
@@ -158,7 +174,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_held_grpc),           cmocka_unit_test(test_held_http),
         cmocka_unit_test(test_delivered_grpc),      cmocka_unit_test(test_delivered_http),
-        cmocka_unit_test(test_joined_in_the_queue),
+        cmocka_unit_test(test_joined_in_the_queue), cmocka_unit_test(test_out_over_http),
+        cmocka_unit_test(test_out_as_json),
     };
 
     path_quiet();

@@ -161,22 +161,24 @@ static void settings(void **state)
     const struct leat_component *c = &leat_extension_basicauth;
 
     (void)state;
+    ext_expect_messages(c, "{}",
+                        "error: basicauth: 'basicauth' needs htpasswd (for receivers) or "
+                        "client_auth (for exporters)\n");
     ext_expect_messages(
-        c, "{}",
-        "error: basicauth: needs htpasswd (for receivers) or client_auth (for exporters)\n");
-    ext_expect_messages(c, "{htpasswd: {inline: 'a:b'}, client_auth: {username: a, password: b}}",
-                        "error: basicauth: has both htpasswd (for receivers) and client_auth (for "
-                        "exporters): make two extensions of it, like basicauth/in and "
-                        "basicauth/out\n");
+        c, "{htpasswd: {inline: 'a:b'}, client_auth: {username: a, password: b}}",
+        "error: basicauth: 'basicauth' has both htpasswd (for receivers) and client_auth (for "
+        "exporters): make two extensions of it, like basicauth/in and "
+        "basicauth/out\n");
     ext_expect_messages(c, "{htpasswd: {}}",
-                        "error: basicauth.htpasswd: needs a file or inline lines\n");
+                        "error: basicauth.htpasswd: 'htpasswd' needs a file or inline lines\n");
     ext_expect_messages(
         c, "{htpasswd: {inline: 'nothing'}}",
         "error: basicauth.htpasswd.inline: line 1: it is not of the form user:hash\n");
     ext_expect_messages(
         c, "{client_auth: {username: 'a:b'}}",
-        "error: basicauth.client_auth: needs a password or a password_file\n"
-        "error: basicauth.client_auth.username: must not have a colon in it (RFC 7617)\n");
+        "error: basicauth.client_auth: 'client_auth' needs a password or a password_file\n"
+        "error: basicauth.client_auth.username: 'username' must not have a colon in it (RFC "
+        "7617)\n");
     ext_expect_messages(c, "{client_auth: {username: a, password: b}}", "");
 }
 

@@ -152,16 +152,19 @@ static void settings(void **state)
     const struct leat_component *c = &leat_extension_bearertokenauth;
 
     (void)state;
-    ext_expect_messages(c, "{}", "error: bearertokenauth: needs a token, tokens or a filename\n");
-    ext_expect_messages(c, "{token: a, tokens: [b]}",
-                        "error: bearertokenauth.tokens: and token exclude each other: put all of "
-                        "them into tokens\n");
     ext_expect_messages(
-        c, "{token: a, filename: b}",
-        "warning: bearertokenauth.filename: is given, so token and tokens are not used\n");
-    ext_expect_messages(c, "{token: \"a\\nb\", header: 'a b'}",
-                        "error: bearertokenauth.token: has a character that a header cannot carry\n"
-                        "error: bearertokenauth.header: is not the name of a header\n");
+        c, "{}", "error: bearertokenauth: 'bearertokenauth' needs a token, tokens or a filename\n");
+    ext_expect_messages(
+        c, "{token: a, tokens: [b]}",
+        "error: bearertokenauth.tokens: token and tokens exclude each other: put all of "
+        "them into tokens\n");
+    ext_expect_messages(c, "{token: a, filename: b}",
+                        "warning: bearertokenauth.filename: 'filename' is given, so token and "
+                        "tokens are not used\n");
+    ext_expect_messages(
+        c, "{token: \"a\\nb\", header: 'a b'}",
+        "error: bearertokenauth.token: 'token' has a character that a header cannot carry\n"
+        "error: bearertokenauth.header: 'header' is not the name of a header\n");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -118,18 +118,21 @@ static void settings(void **state)
 
     (void)state;
     ext_expect_messages(c, "{}", "");
-    ext_expect_messages(c, "{path: live}", "error: health_check.path: must start with '/'\n");
-    ext_expect_messages(c, "{use_v2: true}",
-                        "error: health_check.use_v2: needs 'http:' beside it, with the server's "
-                        "settings\n");
+    ext_expect_messages(c, "{path: live}",
+                        "error: health_check.path: 'path' must start with '/'\n");
+    ext_expect_messages(
+        c, "{use_v2: true}",
+        "error: health_check.use_v2: 'use_v2' needs 'http:' beside it, with the server's "
+        "settings\n");
     ext_expect_messages(c, "{use_v2: true, http: {config: {enabled: true}}}",
                         "error: health_check.http.config.enabled: the configuration is not shown "
                         "over HTTP; 'leat print-config' shows it\n");
-    ext_expect_messages(c, "{use_v2: true, http: {status: {enabled: false}}}",
-                        "error: health_check.http.status.enabled: is false, so nothing would be "
-                        "served: remove the extension instead\n");
+    ext_expect_messages(
+        c, "{use_v2: true, http: {status: {enabled: false}}}",
+        "error: health_check.http.status.enabled: 'enabled' is false, so nothing would be "
+        "served: remove the extension instead\n");
     ext_expect_messages(c, "{http: }",
-                        "error: health_check.http: is read only with 'use_v2: true'\n");
+                        "error: health_check.http: 'http' is read only with 'use_v2: true'\n");
     ext_expect_messages(c, "{grpc: {endpoint: 'localhost:13132'}}",
                         "error: health_check.grpc: health over gRPC is not offered; ask "
                         "http://HOST:13133/ (Kubernetes: httpGet probes)\n");

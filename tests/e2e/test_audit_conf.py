@@ -1,0 +1,131 @@
+"""A configuration as its author writes it: every mistake said in one run, nothing untrue said, and what the collector
+takes is taken.
+
+Golden texts as in test_config_errors.py: golden/audit_*.txt, written anew with LEAT_UPDATE=1.
+"""
+import json
+
+import lib
+import test_config_errors
+
+ALL = "{receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}}}}, exporters: {debug: , nop: }, processors: {batch: }, " \
+      "service: {pipelines: {traces: {receivers: [otlp], processors: [batch], exporters: [debug]}}}}"
+
+
+class AuditConf(lib.Case):
+    validate = test_config_errors.ConfigErrors.validate
+    golden = test_config_errors.ConfigErrors.golden
+    carets = test_config_errors.ConfigErrors.carets
+
+    def findings(self, *sets, config=ALL, env=None):
+        """The exit code and [(severity, message, hint)] of a good configuration with some values set."""
+        argv = [a for s in sets for a in ("--set", s)]
+        code, out, err = lib.run("validate", "--output", "json", "--config", f"yaml:{config}", *argv, env=env)
+        self.assertIn(code, (0, lib.EX_CONFIG), err)
+        found = [(d["severity"], d["message"], d["hint"]) for d in json.loads(out)]
+        self.assertEqual(code == 0, not any(s == "error" for s, _, _ in found), found)
+        return code, found
+
+    def refused(self, *sets, saying, hint=None):
+        code, found = self.findings(*sets)
+        self.assertEqual(code, lib.EX_CONFIG, found)
+        self.assertEqual([(s, m) for s, m, _ in found], [("error", saying)])
+        if hint is not None:
+            self.assertEqual(found[0][2], hint)
+
+    def taken(self, *sets, warning=None):
+        code, found = self.findings(*sets)
+        self.assertEqual(code, 0, found)
+        self.assertEqual([(s, m) for s, m, _ in found], [] if warning is None else [("warning", warning)])
+
+    def test_what_is_checked_late_is_said_with_the_rest(self):
+        text = self.golden("audit_all", lib.EX_CONFIG)
+        for late in ("6:31", "11:3", "16:3", "17:3", "17:35", "27:26", "31:16"):
+            self.assertIn(f"audit_all.yaml:{late}: error:", text)
+        self.assertEqual(text.count(": error:"), 17)
+
+    def test_what_hangs_on_a_wrong_reference_is_not_guessed(self):
+        """The pipeline that receives from the connector has a wrong name: one mistake, not two."""
+        _, found = self.findings("connectors.forward=", "service.pipelines.traces.exporters=[forward]",
+                                 "service.pipelines.trace/2={receivers: [forward], exporters: [debug]}")
+        self.assertEqual(len(found), 1, found)
+
+    def test_an_exporter_needs_somewhere_to_send(self):
+        to = "service.pipelines.traces.exporters=[otlp_http]"
+        nowhere = "'endpoint' is required, or an endpoint of each signal"
+        self.refused(to, "exporters.otlp_http=", saying=nowhere)
+        self.refused(to, "exporters.otlp_http.endpoint=", saying=nowhere)
+        self.refused(to, "exporters.otlp_http.logs_endpoint=http://localhost:1",
+                     saying="traces are sent here: set 'endpoint' or 'traces_endpoint'")
+        self.taken(to, "exporters.otlp_http.traces_endpoint=http://localhost:1/x")
+
+    def test_memory_has_a_place(self):
+        for wrong in ("0", "1MiB", "120%", "much"):
+            self.refused(f"leat.memory={wrong}", saying=f"'{wrong}' is neither a size of at least 4MiB (like 200MiB) nor a "
+                                                        "percentage (like 40%)")
+
+    def test_words_in_any_case(self):
+        for value in ("exporters.debug.verbosity=Detailed", "service.telemetry.metrics.level=NONE",
+                      "service.telemetry.logs.level=DEBUG", "service.telemetry.logs.level=dpanic"):
+            self.taken(value)
+        self.refused("service.telemetry.metrics.level=some",
+                     saying="'level' must be one of 'none', 'basic', 'normal', 'detailed', found 'some'")
+
+    def test_headers_as_a_list(self):
+        to, grpc = "service.pipelines.traces.exporters=[otlp_grpc]", "exporters.otlp_grpc={endpoint: 'h:1', headers: %s}"
+        self.taken(to, grpc % "[{name: a, value: b}, {name: c, value: d}]")
+        self.taken(to, grpc % "[]")
+        self.refused(to, grpc % "[{name: a, value: b}, {name: a, value: c}]", saying="'a' stands twice in 'headers'")
+        for item in ("a", "{a: b}", "{name: a}", "{name: a, value: b, more: c}", "{name: {}, value: b}"):
+            self.refused(to, grpc % f"[{item}]", saying="an item of 'headers' must have 'name' and 'value', and nothing else")
+        code, out, err = lib.run("print-config", "--mode", "unredacted", "--config", f"yaml:{ALL}", "--set", to, "--set",
+                                 grpc % "[{name: a, value: b}]")
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"(?m)^    headers:\n      a: b$")
+
+    def test_telemetry_as_the_collector_takes_it(self):
+        t = "service.telemetry."
+        for good in (t + "resource={service.name: null, a.b: 1}", t + "resource={attributes: just a text}",
+                     t + "resource={schema_url: 'https://x', attributes: [{name: a, value: b, type: string}], "
+                         "detection/development: {detectors: [{host: }]}}",
+                     t + "logs={disable_zap_resource: true, initial_fields: {a: {b: [1, 2]}}}",
+                     t + "metrics.readers=[{pull: {exporter: {prometheus: {without_units: true, without_scope_info: false}}}}]"):
+            self.taken(good)
+        self.refused(t + "resource={a: {b: c}}", saying="an attribute of the resource must be a text, a number or null")
+        self.refused(t + "resource={attributes: [a]}", saying="an attribute of the resource is written {name: …, value: …}")
+        self.refused(t + "resource=5", saying="'resource' must be a mapping")
+        self.refused(t + "logs.initial_fields=[a]", saying="'initial_fields' must be a mapping")
+
+    def page(self, reader="", resource="{}"):
+        """The metrics page of a program that has just started, {name: [(labels, value)]}."""
+        port = lib.free_port()
+        metrics = f"{{readers: [{{pull: {{exporter: {{prometheus: {{host: 127.0.0.1, port: {port}{reader}}}}}}}}}]}}"
+        with lib.Leat(ALL, ["--set", f"service.telemetry.metrics={metrics}", "--set", f"service.telemetry.resource={resource}"]) as leat:
+            leat.wait_log("ready")
+            return lib.metrics(port), lib.get(port, "/metrics").body.decode()
+
+    def test_who_speaks(self):
+        found, _ = self.page(resource="{service.name: shop, service.version: null, deployment.environment: test, 1a: b}")
+        labels = found["target_info"][0][0]
+        self.assertRegex(labels.pop("service_instance_id"), r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+        self.assertEqual(labels, {"service_name": "shop", "deployment_environment": "test", "key_1a": "b"})
+        found, _ = self.page(resource="{attributes: [{name: service.instance.id, value: one}]}")
+        self.assertEqual(found["target_info"][0][0]["service_instance_id"], "one")
+        self.assertEqual(len(found["target_info"]), 1)
+
+    def test_names_of_own_metrics(self):
+        plain, _ = self.page()
+        for name in ("exporter_sent_spans", "process_uptime", "process_memory_rss", "process_runtime_total_sys_memory_bytes"):
+            self.assertIn("otelcol_" + name, plain)
+        long, text = self.page(", without_type_suffix: false, without_units: false")
+        for name in ("exporter_sent_spans_total", "process_uptime_seconds_total", "process_cpu_seconds_total",
+                     "process_memory_rss_bytes", "exporter_queue_size"):
+            self.assertIn("otelcol_" + name, long)
+        self.assertEqual({n for n in long if n.startswith("leat_")}, {n for n in plain if n.startswith("leat_")})
+        self.assertEqual(len(long), len(plain))
+        self.assertRegex(text, r"(?m)^# HELP otelcol_exporter_sent_spans_total .*\n# TYPE otelcol_exporter_sent_spans_total counter$")
+        self.assertNotRegex(text, r"(?m)^(# \w+ )?otelcol_(exporter_sent_spans|process_uptime)[ {]")
+
+
+if __name__ == "__main__":
+    lib.main()
