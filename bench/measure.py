@@ -11,6 +11,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 
 import proof
 import report
@@ -22,6 +23,7 @@ TOOLS = os.path.join(BUILD, "bench")
 BODIES = os.path.join(TOOLS, "bodies")
 STEAL_MAX = 0.005
 FOREIGN_MAX = 0.02
+SETTLE_STEP, SETTLE_MAX = 0.1, 10  # seconds
 ROUNDS_MIN = 5  # clean ones, for a number to be called a result
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -40,6 +42,14 @@ class Sink:
         with open(self.counters_path, "rb") as f:
             raw = f.read()
         return [int.from_bytes(raw[i:i + 8], "little") for i in range(0, len(raw), 8)]
+
+    def settle(self):
+        """Waits until nothing comes any more: from systems that answer before they have delivered."""
+        end, last = time.monotonic() + SETTLE_MAX, None
+        while time.monotonic() < end and (now := self.counters()) != last:
+            last = now
+            time.sleep(SETTLE_STEP)
+        return self.counters()
 
     def stop(self):
         """What came, as the sink sums it up."""
@@ -87,11 +97,11 @@ def disturbances(m, one_core):
 
 
 def once(scenario, running, sink, args):
-    before, lost = sink.counters(), retransmits()
+    before, lost = sink.settle(), retransmits()
     one_core = "," not in running.system.cores
     m = load(scenario, running.address, running.pids(), core=0 if one_core else -1, warmup=args.warmup,
              seconds=args.seconds, **({"rate": scenario.rate} if scenario.rate else {}))
-    after = sink.counters()
+    after = sink.settle()
     m["retransmits"] = retransmits() - lost
     m["disturbed"] = disturbances(m, one_core)
     items = m["acks"] * scenario.items

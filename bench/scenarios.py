@@ -42,7 +42,7 @@ PACKED = ("leat", "otelcol", "rotel")
 
 ALL = [
     Scenario("grpc-logs-1000", "gRPC logs, 1000 a request", musts=(("nginx", 1.2),),
-             systems=("leat", "nginx", "haproxy", "relay", "otelcol", "otelcol-default", "rotel")),
+             systems=("leat", "nginx", "haproxy", "relay", "otelcol", "otelcol-default")),
     Scenario("http-logs-1000", "HTTP logs, 1000 a request", protocol="http", connections=16,
              systems=HTTP, musts=(("nginx", 1.2),)),
     Scenario("grpc-spans-1000", "gRPC spans, 1000 a request", payload="spans-varied-1000",
