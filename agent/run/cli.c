@@ -248,7 +248,9 @@ int leat_cli_main(int argc, char **argv)
     if (parse(&cli, argc, argv, from) < 0)
         return LEAT_EXIT_USAGE;
     if (cli.nrest > 0 && command->run != leat_cmd_manual) {
-        usage("'%s' is one word too many", cli.rest[0]);
+        usage(find_command(cli.rest[0]) != NULL ? "'%s' is a command: it must be the first word"
+                                                : "'%s' is one word too many",
+              cli.rest[0]);
         return LEAT_EXIT_USAGE;
     }
     return command->run(&cli);

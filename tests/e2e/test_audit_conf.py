@@ -96,6 +96,41 @@ class AuditConf(lib.Case):
         self.refused(t + "resource=5", saying="'resource' must be a mapping")
         self.refused(t + "logs.initial_fields=[a]", saying="'initial_fields' must be a mapping")
 
+    def test_names_that_upstream_retired(self):
+        for section, of_pipeline, names in (("exporters", "exporters", ("jaeger", "jaeger_thrift", "loki", "opencensus", "sapm", "honeycomb")),
+                                            ("receivers", "receivers", ("opencensus", "prometheus_exec")),
+                                            ("processors", "processors", ("spanmetrics", "queued_retry", "routing", "k8s_tagger"))):
+            for name in names:
+                _, found = self.findings(f"{section}.{name}=", f"service.pipelines.traces.{of_pipeline}=[{name}]")
+                self.assertEqual(len(found), 1, found)
+                self.assertRegex(found[0][1], f"^{section[:-1]} '{name}' is gone: the collector retired ")
+                self.assertRegex(found[0][1], r"\b(use|takes|replace[sd]|are keys of|run)\b")
+
+    def test_no_warning_for_a_name_that_is_not_old(self):
+        self.taken("extensions.healthcheckv2={use_v2: true, http: {endpoint: 'localhost:0'}}", "service.extensions=[healthcheckv2]")
+        self.taken("exporters.logging=", "service.pipelines.traces.exporters=[logging]",
+                   warning="'logging' is the old name of this exporter: write 'debug'")
+
+    def test_hints_are_near(self):
+        _, found = self.findings("receivers.foo=", "service.pipelines.traces.receivers=[foo]")
+        self.assertEqual([h for _, _, h in found], [None])
+        _, found = self.findings("receivers.otpl=", "service.pipelines.traces.receivers=[otpl]")
+        self.assertEqual([h for _, _, h in found], ["did you mean 'otlp'?"])
+
+    def test_a_file_in_utf_16(self):
+        path = self.folder() + "/leat.yaml"
+        for encoding in ("utf-16-le", "utf-16-be"):
+            with open(path, "w", encoding=encoding) as f:
+                f.write("\ufeff" + ALL)
+            code, out, err = lib.run("validate", "--config", path)
+            self.assertEqual(code, lib.EX_CONFIG, out + err)
+            self.assertIn("leat.yaml:1:1: error: the text is UTF-16: save it as UTF-8", err)
+
+    def test_the_command_comes_first(self):
+        for argv in (("--config", "x", "validate"), ("--seconds", "1", "components")):
+            code, _, err = lib.run(*argv)
+            self.assertEqual((code, err), (lib.EX_USAGE, f"leat: '{argv[-1]}' is a command: it must be the first word; see 'leat --help'\n"))
+
     def page(self, reader="", resource="{}"):
         """The metrics page of a program that has just started, {name: [(labels, value)]}."""
         port = lib.free_port()
