@@ -226,15 +226,22 @@ static char *flow(const struct leat_node *n)
     return copy;
 }
 
+/* "file:///var/log/leat.log" is a path as well. */
+static const char *path_of(const char *path)
+{
+    return strncmp(path, "file://", 7) == 0 ? path + 7 : path;
+}
+
 int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *err)
 {
     const struct leat_node *extra = s->initial_fields;
     size_t n = extra != NULL && extra->kind == LEAT_NODE_MAP ? extra->count : 0;
     const char **fields = leat_new_array(2 * n + 1, sizeof *fields);
+    const char **paths = leat_new_array(s->output_paths.count + 1, sizeof *paths);
     struct leat_log_conf conf = {
         .level = s->level > LEAT_LOG_ERROR ? LEAT_LOG_ERROR : (enum leat_log_level)s->level,
         .encoding = (enum leat_log_encoding)s->encoding,
-        .paths = (const char *const *)s->output_paths.items,
+        .paths = paths,
         .npaths = s->output_paths.count,
         .fields = fields,
         .nfields = (uint32_t)n,
@@ -249,7 +256,10 @@ int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *e
         fields[2 * i] = extra->keys[i].text;
         fields[2 * i + 1] = flow(extra->items[i]);
     }
+    for (uint32_t i = 0; i < s->output_paths.count; i++)
+        paths[i] = path_of(s->output_paths.items[i]);
     result = leat_log_setup(&conf, err);
+    leat_free(paths);
     for (size_t i = 0; i < n; i++)
         leat_free((void *)(uintptr_t)fields[2 * i + 1]);
     leat_free(fields);

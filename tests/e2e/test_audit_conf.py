@@ -4,6 +4,7 @@ takes is taken.
 Golden texts as in test_config_errors.py: golden/audit_*.txt, written anew with LEAT_UPDATE=1.
 """
 import json
+import re
 
 import lib
 import test_config_errors
@@ -95,6 +96,46 @@ class AuditConf(lib.Case):
         self.refused(t + "resource={attributes: [a]}", saying="an attribute of the resource is written {name: …, value: …}")
         self.refused(t + "resource=5", saying="'resource' must be a mapping")
         self.refused(t + "logs.initial_fields=[a]", saying="'initial_fields' must be a mapping")
+
+    def test_the_log_goes_to_a_file_url(self):
+        path = self.folder() + "/leat.log"
+        code, _, err = lib.run("--config", f"yaml:{ALL}", "--seconds", "0.1", "--set", "service.telemetry.metrics.level=none", "--set",
+                               f"service.telemetry.logs.output_paths=['file://{path}']")
+        self.assertEqual((code, err), (0, ""))
+        with open(path, encoding="utf-8") as f:
+            self.assertIn("ready", f.read())
+
+    def test_null_leaves_the_default(self):
+        self.taken("receivers.otlp.protocols.grpc.endpoint=null")
+        self.refused("receivers.otlp.protocols.grpc.endpoint=''", saying="'endpoint' is required and must not be empty")
+        self.refused("exporters.otlp_grpc.endpoint=", "service.pipelines.traces.exporters=[otlp_grpc]",
+                     saying="'endpoint' is required and must not be empty")
+
+    def test_the_schema_asks_for_nothing_that_has_a_default(self):
+        """An editor must not mark what the program takes: 'grpc: {}', 'level: INFO'."""
+        code, out, err = lib.run("manual", "--schema")
+        self.assertEqual(code, 0, err)
+        schema = json.loads(out)
+
+        def at(node, *keys):
+            for key in keys:
+                some = [a["properties"][key] for a in [node, *node.get("anyOf", [])] if key in a.get("properties", {})]
+                self.assertEqual(len(some), 1, key)
+                node = some[0]
+            return node
+
+        def instance(section, kind):
+            patterns = schema["properties"][section]["patternProperties"]
+            return next(v for k, v in patterns.items() if re.match(k, kind))
+        for node in (at(instance("receivers", "otlp"), "protocols", "grpc"), at(instance("receivers", "otlp"), "protocols", "http"),
+                     instance("extensions", "health_check"), instance("extensions", "zpages")):
+            self.assertFalse('"endpoint"]' in json.dumps(node))
+        self.assertIn('"required": ["endpoint"]', json.dumps(instance("exporters", "otlp_grpc")))
+        patterns = [re.compile(a["pattern"]) for a in at(schema, "service", "telemetry", "logs", "level")["anyOf"] if "pattern" in a]
+        for word, known in (("INFO", True), ("Info", True), ("info", True), ("inform", False)):
+            self.assertEqual(any(p.search(word) for p in patterns), known, word)
+        code, out, _ = lib.run("manual", "otlp")
+        self.assertNotRegex(out.split("# exporter")[0], "Required")
 
     def test_names_that_upstream_retired(self):
         for section, of_pipeline, names in (("exporters", "exporters", ("jaeger", "jaeger_thrift", "loki", "opencensus", "sapm", "honeycomb")),
