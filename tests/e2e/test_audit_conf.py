@@ -105,6 +105,25 @@ class AuditConf(lib.Case):
         with open(path, encoding="utf-8") as f:
             self.assertIn("ready", f.read())
 
+    def test_a_source_may_say_nothing(self):
+        """A second file of comments, meant to be filled one day, changes nothing; alone it is no configuration."""
+        for nothing in ("yaml:# mine", "yaml:", "yaml:---", "yaml:null"):
+            for sources in ((f"yaml:{ALL}", nothing), (nothing, f"yaml:{ALL}")):
+                code, _, err = lib.run("validate", *[a for s in sources for a in ("--config", s)])
+                self.assertEqual((code, err), (0, ""))
+            code, _, err = lib.run("validate", "--config", nothing)
+            self.assertEqual(code, lib.EX_CONFIG)
+            self.assertIn("the configuration is empty", err)
+
+    def test_no_time_of_a_server_is_negative(self):
+        http, keepalive = "receivers.otlp.protocols.http=", "receivers.otlp.protocols.grpc.keepalive="
+        for key in ("read_timeout", "read_header_timeout", "write_timeout", "idle_timeout"):
+            self.refused(http + f"{{{key}: -1s}}", saying=f"'{key}' must be at least 0s, found -1s")
+        for key in ("max_connection_idle", "max_connection_age", "max_connection_age_grace", "time", "timeout"):
+            self.refused(keepalive + f"{{server_parameters: {{{key}: -1s}}}}", saying=f"'{key}' must be at least 0s, found -1s")
+        self.refused(keepalive + "{enforcement_policy: {min_time: -1s}}", saying="'min_time' must be at least 0s, found -1s")
+        self.taken(http + "{dialer: {timeout: 1s}}", warning="'dialer' has no effect: a server calls nobody")
+
     def test_null_leaves_the_default(self):
         self.taken("receivers.otlp.protocols.grpc.endpoint=null")
         self.refused("receivers.otlp.protocols.grpc.endpoint=''", saying="'endpoint' is required and must not be empty")
