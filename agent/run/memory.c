@@ -1,7 +1,6 @@
 /* How much telemetry may be held. */
 #include "run/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -16,11 +15,11 @@
 
 static int parse(const char *text, uint64_t total, uint64_t *ret, struct leat_err *err)
 {
-    char *end;
-    double percent = strtod(text, &end);
+    double percent;
 
-    if (end != text && strcmp(end, "%") == 0 && percent > 0 && percent <= 100) {
+    if (leat_parse_percent(text, &percent) == 0) {
         *ret = (uint64_t)((double)total * percent / 100);
+        *ret = *ret < LEAST ? LEAST : *ret;
         return 0;
     }
     if (leat_parse_size(text, ret) == 0 && *ret >= LEAST)

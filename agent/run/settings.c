@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "io/listen.h"
 
 #define MAX_FIELD ((size_t)64 * 1024) /* bytes of a field added to every line */
 
@@ -183,11 +184,19 @@ static void read_resource(struct leat_telemetry_settings *s, const struct leat_n
     }
 }
 
-void leat_settings_read(struct leat_telemetry_settings *s, struct leat_arena *arena,
-                        struct leat_diags *diags)
+void leat_settings_read(struct leat_telemetry_settings *s, const struct leat_node *node,
+                        struct leat_arena *arena, struct leat_diags *diags)
 {
     const struct leat_node *extra = s->logs.initial_fields;
+    const struct leat_node *at =
+        leat_node_get(leat_node_get(node, "metrics", NULL), "address", NULL);
+    char host[256];
+    uint16_t port;
+    struct leat_err err;
 
+    if (s->metrics.address != NULL && at != NULL &&
+        leat_endpoint_split(s->metrics.address, host, &port, &err) < 0)
+        leat_diags_error(diags, at->at, "service.telemetry.metrics.address", NULL, "%s", err.text);
     if (s->resource != NULL)
         read_resource(s, s->resource, arena, diags);
     if (extra != NULL && extra->kind != LEAT_NODE_MAP)

@@ -61,7 +61,7 @@ class AuditConf(lib.Case):
         self.taken(to, "exporters.otlp_http.traces_endpoint=http://localhost:1/x")
 
     def test_memory_has_a_place(self):
-        for wrong in ("0", "1MiB", "120%", "much"):
+        for wrong in ("0", "1MiB", "120%", "much", "0x10%", "1e1%"):
             self.refused(f"leat.memory={wrong}", saying=f"'{wrong}' is neither a size of at least 4MiB (like 200MiB) nor a "
                                                         "percentage (like 40%)")
 
@@ -190,6 +190,12 @@ class AuditConf(lib.Case):
         for argv in (("--config", "x", "validate"), ("--seconds", "1", "components")):
             code, _, err = lib.run(*argv)
             self.assertEqual((code, err), (lib.EX_USAGE, f"leat: '{argv[-1]}' is a command: it must be the first word; see 'leat --help'\n"))
+
+    def test_the_address_of_the_page_is_checked(self):
+        for wrong in ("nonsense", "localhost:99999"):
+            code, found = self.findings(f"service.telemetry.metrics.address={wrong}")
+            self.assertEqual((code, [s for s, _, _ in found]), (lib.EX_CONFIG, ["warning", "error"]))
+            self.assertIn(wrong, found[1][1])
 
     def page(self, reader="", resource="{}"):
         """The metrics page of a program that has just started, {name: [(labels, value)]}."""
