@@ -4,6 +4,7 @@ takes is taken.
 Golden texts as in test_config_errors.py: golden/audit_*.txt, written anew with LEAT_UPDATE=1.
 """
 import json
+import os
 import re
 
 import lib
@@ -190,6 +191,27 @@ class AuditConf(lib.Case):
         for argv in (("--config", "x", "validate"), ("--seconds", "1", "components")):
             code, _, err = lib.run(*argv)
             self.assertEqual((code, err), (lib.EX_USAGE, f"leat: '{argv[-1]}' is a command: it must be the first word; see 'leat --help'\n"))
+
+    def test_a_file_in_folders_to_be_made(self):
+        to = "service.pipelines.traces.exporters=[file]"
+        octal = "'directory_permissions' must be permissions in octal, like 0755"
+        for wrong in ("rwx", "01000", "-1", "0x1", "8"):
+            self.refused(to, f"exporters.file={{path: x, create_directory: true, directory_permissions: '{wrong}'}}", saying=octal)
+        self.refused(to, "exporters.file={path: x, directory_permissions: '0700'}",
+                     saying="'directory_permissions' needs 'create_directory: true' beside it")
+        self.refused(to, "exporters.file={path: x, encoding: otlp_json}",
+                     saying="Leat has no encoding extensions: remove 'encoding' and set format to json or proto")
+        self.refused(to, "exporters.file={path: x, compression: zstd, compression_params: {level: 99}}",
+                     saying="'level' is no level of zstd")
+        folder = self.folder()
+        start = ["--config", f"yaml:{ALL}", "--seconds", "0.1", "--set", "service.telemetry.metrics.level=none", "--set", to, "--set"]
+        file = "exporters.file={path: %s/a/b/c.json%s}"
+        code, _, err = lib.run(*start, file % (folder, ""))
+        self.assertEqual(code, 1, err)
+        code, _, err = lib.run(*start, file % (folder, ", create_directory: true, directory_permissions: '0700'"))
+        self.assertEqual(code, 0, err)
+        self.assertTrue(os.path.isfile(folder + "/a/b/c.json"))
+        self.assertEqual([os.stat(folder + d).st_mode & 0o777 for d in ("/a", "/a/b")], [0o700, 0o700])
 
     def test_the_address_of_the_page_is_checked(self):
         for wrong in ("nonsense", "localhost:99999"):
