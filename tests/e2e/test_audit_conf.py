@@ -167,6 +167,14 @@ class AuditConf(lib.Case):
                 self.assertRegex(found[0][1], f"^{section[:-1]} '{name}' is gone: the collector retired ")
                 self.assertRegex(found[0][1], r"\b(use|takes|replace[sd]|are keys of|run)\b")
 
+    def test_keys_that_upstream_retired(self):
+        self.taken("processors.memory_limiter={check_interval: 1s, limit_mib: 100, ballast_size_mib: 50}",
+                   "service.pipelines.traces.processors=[memory_limiter]",
+                   warning="'ballast_size_mib' has no effect: the collector retired it, and Leat has no garbage collector: remove it")
+        _, found = self.findings("exporters.otlp_grpc={endpoint: 'h:1', insecure: true}",
+                                 "service.pipelines.traces.exporters=[otlp_grpc]")
+        self.assertEqual(found, [("error", "unknown key 'insecure' in exporters.otlp_grpc", "it belongs under 'tls'")])
+
     def test_no_warning_for_a_name_that_is_not_old(self):
         self.taken("extensions.healthcheckv2={use_v2: true, http: {endpoint: 'localhost:0'}}", "service.extensions=[healthcheckv2]")
         self.taken("exporters.logging=", "service.pipelines.traces.exporters=[logging]",
