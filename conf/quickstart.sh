@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
 done
 
 packages="cmake ninja-build gcc pkg-config libuv1-dev libnghttp2-dev node-llhttp libssl-dev libfyaml-dev zlib1g-dev
-libyajl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev libsnappy-dev liblz4-dev"
+libcrypt-dev libisal-dev libzstd-dev libsnappy-dev liblz4-dev"
 missing=
 for p in $packages; do
     dpkg-query -W -f='${Status}' "$p" 2> /dev/null | grep -q ' installed$' || missing="$missing $p"

@@ -146,14 +146,10 @@ static bool is_sampled(struct debug *self)
 /* Like a line of the program's log: time, level, component. */
 static void add_prefix(const struct debug *self, struct leat_text *out)
 {
-    int64_t now = leat_clock_wall();
-    time_t seconds = (time_t)(now / LEAT_SEC);
-    struct tm tm;
-    char text[32];
+    char text[LEAT_CLOCK_TEXT];
 
-    gmtime_r(&seconds, &tm);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    leat_text_printf(out, "%s.%03dZ\tinfo\t%s\t", text, (int)(now / LEAT_MS % 1000), self->env->id);
+    leat_text_printf(out, "%s\tinfo\t%s\t", leat_clock_text(leat_clock_wall(), text),
+                     self->env->id);
 }
 
 static void write_text(struct debug *self, const struct leat_text *text)

@@ -48,24 +48,6 @@ static int prepare(struct leat_otlp_exporter *e, struct leat_exchange *x, struct
     return 0;
 }
 
-/* Codes after which the same request may be sent again; ResourceExhausted only with a delay. */
-static bool may_retry(uint32_t code, bool has_delay)
-{
-    switch (code) {
-    case LEAT_GRPC_CANCELLED:
-    case LEAT_GRPC_DEADLINE_EXCEEDED:
-    case LEAT_GRPC_ABORTED:
-    case LEAT_GRPC_OUT_OF_RANGE:
-    case LEAT_GRPC_UNAVAILABLE:
-    case LEAT_GRPC_DATA_LOSS:
-        return true;
-    case LEAT_GRPC_RESOURCE_EXHAUSTED:
-        return has_delay;
-    default:
-        return false;
-    }
-}
-
 /* Who we are or where we knocked is to blame, not what we sent. */
 static bool is_about_caller(uint32_t code)
 {
@@ -87,7 +69,7 @@ static struct leat_status judge(const struct leat_otlp_exporter *e, enum leat_si
         details.has_delay = false;
     snprintf(why, sizeof why, "%s: %.*s", leat_grpc_code_name(a->grpc_status),
              LEAT_FMT(a->grpc_message));
-    if (may_retry(a->grpc_status, details.has_delay))
+    if (leat_grpc_may_retry(a->grpc_status, details.has_delay))
         return leat_retry(a->grpc_status, details.delay_ms, why);
     st = leat_rejected(a->grpc_status, why);
     st.too_large = a->grpc_status == LEAT_GRPC_RESOURCE_EXHAUSTED;

@@ -1,6 +1,7 @@
 /* One attempt to send a batch over OTLP. */
 #include "exporters/otlp_send.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -10,8 +11,11 @@
 #include "proto/otlp_reply.h"
 
 #define MEMORY_RETRY_MS 200
+/* The most that is sent in one request, before compression (OTLP: "OTLP/HTTP request", "gRPC"
+ * limits recommend it); larger ones are halved by the sender. */
+#define MAX_REQUEST ((uint64_t)64 * 1024 * 1024)
 
-/* In one piece of memory with the pieces behind it. */
+/* In one piece of memory with the pieces behind it, and the client's part behind those. */
 struct attempt {
     struct leat_exchange exchange;
     struct leat_otlp_exporter *exporter;
@@ -52,8 +56,8 @@ struct leat_status leat_otlp_judge_response(enum leat_signal signal, struct leat
         return leat_rejected(LEAT_GRPC_INTERNAL,
                              "the destination said yes in an answer that cannot be read");
     st.rejected = partial.rejected > UINT32_MAX ? UINT32_MAX : (uint32_t)partial.rejected;
-    if (st.rejected > 0)
-        st.why = partial.message;
+    if (partial.message[0] != '\0')
+        st.why = partial.message; /* with nothing rejected: a warning */
     return st;
 }
 
@@ -93,13 +97,25 @@ static int compress(struct leat_otlp_exporter *e, struct attempt *at)
     return 0;
 }
 
-static struct attempt *attempt_new(struct leat_otlp_exporter *e, struct leat_batch *batch)
+static size_t room_after(size_t size)
 {
-    struct attempt *at = leat_try(sizeof *at + batch->nparts * sizeof at->pieces[0]);
+    size_t align = _Alignof(max_align_t);
 
+    return (size + align - 1) / align * align;
+}
+
+/* NULL and *ret: it cannot be sent so. */
+static struct attempt *attempt_new(struct leat_otlp_exporter *e, struct leat_batch *batch,
+                                   struct leat_status *ret)
+{
+    size_t own = room_after(sizeof(struct attempt) + batch->nparts * sizeof(struct leat_bytes));
+    struct attempt *at = leat_try(own + leat_client_room(batch->nparts));
+
+    *ret = leat_retry(LEAT_GRPC_UNAVAILABLE, MEMORY_RETRY_MS, "no memory to send with");
     if (at == NULL)
         return NULL;
     memset(at, 0, sizeof *at);
+    at->exchange.room = (uint8_t *)at + own;
     at->exporter = e;
     at->batch = batch;
     leat_batch_pieces(batch, at->pieces);
@@ -111,6 +127,12 @@ static struct attempt *attempt_new(struct leat_otlp_exporter *e, struct leat_bat
         goto fail;
     if (at->body != NULL)
         send_body(at);
+    if ((at->body != NULL ? at->body->len : batch->bytes) > MAX_REQUEST) {
+        *ret = leat_rejected(LEAT_GRPC_RESOURCE_EXHAUSTED,
+                             "larger than 64 MiB, the most that OTLP sends in one request");
+        ret->too_large = true;
+        goto fail;
+    }
     if (e->codec != LEAT_CODEC_NONE && compress(e, at) < 0)
         goto fail;
     return at;
@@ -124,11 +146,11 @@ fail:
 void leat_otlp_take(void *exporter, struct leat_batch *batch)
 {
     struct leat_otlp_exporter *e = exporter;
-    struct attempt *at = attempt_new(e, batch);
+    struct leat_status st;
+    struct attempt *at = attempt_new(e, batch, &st);
 
     if (at == NULL)
-        leat_batch_done(
-            batch, leat_retry(LEAT_GRPC_UNAVAILABLE, MEMORY_RETRY_MS, "no memory to send with"));
+        leat_batch_done(batch, st);
     else
         leat_client_send(e->clients[batch->signal], &at->exchange);
 }

@@ -1,4 +1,4 @@
-/* JSON scalars written into a leat_text, and doubles in their shortest form. */
+/* JSON numbers and bytes written into a leat_text, and doubles in their shortest form. */
 #include "proto/json_write.h"
 
 #include <float.h>
@@ -6,116 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-/* --- strings */
-
-/* The first byte from `at` on that cannot stand in a JSON string as it is, or is not ASCII. */
-static const uint8_t *plain_run(const uint8_t *at, const uint8_t *end)
-{
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
-
-    while (end - at >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
-        unsigned hit;
-        /* signed: bytes from 0x80 on are below the space too */
-        stop = _mm_or_si128(stop, _mm_cmplt_epi8(v, space));
-        hit = (unsigned)_mm_movemask_epi8(stop);
-        if (hit != 0)
-            return at + __builtin_ctz(hit);
-        at += 16;
-    }
-#endif
-    while (at < end && *at != '"' && *at != '\\' && *at >= 0x20 && *at < 0x80)
-        at++;
-    return at;
-}
-
-static void add_escape(struct leat_text *t, uint8_t c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *form = "";
-
-    switch (c) {
-    case '"':
-        form = "\\\"";
-        break;
-    case '\\':
-        form = "\\\\";
-        break;
-    case '\n':
-        form = "\\n";
-        break;
-    case '\r':
-        form = "\\r";
-        break;
-    case '\t':
-        form = "\\t";
-        break;
-    default:
-        leat_text_str(t, "\\u00");
-        leat_text_char(t, digits[c >> 4]);
-        leat_text_char(t, digits[c & 15]);
-        return;
-    }
-    leat_text_str(t, form);
-}
-
-/* Adds one character of several bytes; returns its length. */
-static size_t add_wide(struct leat_text *t, const uint8_t *at, const uint8_t *end)
-{
-    size_t len = *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
-
-    if ((size_t)(end - at) >= len && leat_bytes_utf8(leat_bytes(at, len))) {
-        leat_text_add(t, at, len);
-        return len;
-    }
-    leat_text_str(t, "\xef\xbf\xbd");
-    return 1;
-}
-
-/* Nothing to escape, and there is room. */
-static void add_plain(struct leat_text *t, struct leat_bytes s)
-{
-    char *to = t->data + t->len;
-
-    to[0] = '"';
-    if (s.len != 0)
-        memcpy(to + 1, s.data, s.len);
-    to[s.len + 1] = '"';
-    to[s.len + 2] = '\0';
-    t->len += s.len + 2;
-}
-
-void leat_json_add_string(struct leat_text *t, struct leat_bytes s)
-{
-    const uint8_t *at = s.data, *end = s.len != 0 ? at + s.len : at;
-
-    const uint8_t *stop = plain_run(at, end);
-
-    if (stop == end && s.len < t->max && leat_text_reserve(t, s.len + 2)) {
-        add_plain(t, s);
-        return;
-    }
-    leat_text_char(t, '"');
-    while (at < end && leat_text_ok(t)) {
-        stop = plain_run(at, end);
-        leat_text_add(t, at, (size_t)(stop - at));
-        at = stop;
-        if (at == end)
-            break;
-        if (*at >= 0x80)
-            at += add_wide(t, at, end);
-        else
-            add_escape(t, *at++);
-    }
-    leat_text_char(t, '"');
-}
 
 void leat_json_add_hex(struct leat_text *t, struct leat_bytes b)
 {
@@ -244,7 +134,7 @@ struct leat_decimal leat_decimal_of(double v)
     }
     if (precision > 17)
         precision = 17;
-    exponent = atoi(strchr(text, 'e') + 1);
+    exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     set_digits(&d, mantissa, exponent - (precision - 1));
     return d;
 }

@@ -1,4 +1,4 @@
-/* JSON scalars written into a leat_text, and doubles in their shortest form. */
+/* JSON numbers and bytes written into a leat_text, and doubles in their shortest form. */
 #ifndef LEAT_PROTO_JSON_WRITE_H
 #define LEAT_PROTO_JSON_WRITE_H
 
@@ -8,8 +8,6 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-/* A string with its quotes. Bytes that are not valid UTF-8 become U+FFFD, one each. */
-void leat_json_add_string(struct leat_text *t, struct leat_bytes s);
 /* A number as ECMAScript writes it (1e21 and above, and below 1e-6, with an exponent), or "NaN",
  * "Infinity", "-Infinity" in quotes. */
 void leat_json_add_double(struct leat_text *t, double v);

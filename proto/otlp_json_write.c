@@ -5,6 +5,7 @@
  * pieces or a field is there twice is passed once per field number, so that the result is always an
  * object with each key once. */
 #include "base/check.h"
+#include "base/json_quote.h"
 #include "base/mem.h"
 #include "proto/json_write.h"
 #include "proto/otlp.h"
@@ -78,7 +79,7 @@ static void add_number(struct leat_text *t, enum leat_otlp_kind kind, uint64_t v
 static void add_bytes(struct leat_text *t, enum leat_otlp_kind kind, struct leat_bytes b)
 {
     if (kind == LEAT_OTLP_STRING) {
-        leat_json_add_string(t, b);
+        leat_json_quote(t, b);
         return;
     }
     leat_text_char(t, '"');

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/json_quote.h"
 #include "proto/json_read.h"
 #include "proto/json_write.h"
 #include "proto/otlp.h"
@@ -34,7 +35,7 @@ static void response_json(enum leat_signal signal, const struct leat_otlp_partia
                          (unsigned long long)p->rejected);
     if (p->message[0] != '\0') {
         leat_text_str(out, p->rejected != 0 ? ",\"errorMessage\":" : "\"errorMessage\":");
-        leat_json_add_string(out, leat_bytes_str(p->message));
+        leat_json_quote(out, leat_bytes_str(p->message));
     }
     leat_text_str(out, "}}");
 }
@@ -66,7 +67,7 @@ void leat_otlp_response(enum leat_signal signal, const struct leat_otlp_partial 
 static void status_json(const struct leat_rpc_status *st, struct leat_text *out)
 {
     leat_text_printf(out, "{\"code\":%u,\"message\":", (unsigned)st->code);
-    leat_json_add_string(out, leat_bytes_str(st->message));
+    leat_json_quote(out, leat_bytes_str(st->message));
     if (st->has_delay) {
         leat_text_str(out, ",\"details\":[{\"@type\":\"" RETRY_INFO "\",\"retryDelay\":\"");
         leat_text_printf(out, "%u", (unsigned)(st->delay_ms / 1000));
@@ -115,9 +116,9 @@ static void set_message(char *to, struct leat_bytes from)
 
     while (i < from.len) {
         uint8_t c = from.data[i];
-        size_t len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+        size_t len = leat_utf8_len(leat_bytes(from.data + i, from.len - i));
 
-        if (len > from.len - i || !leat_bytes_utf8(leat_bytes(from.data + i, len))) {
+        if (len == 0) {
             len = 1;
             c = '?';
         }
@@ -486,6 +487,13 @@ static const struct {
 uint32_t leat_grpc_to_http(uint32_t code)
 {
     return code < sizeof codes / sizeof *codes ? codes[code].http : 500;
+}
+
+bool leat_grpc_may_retry(uint32_t code, bool has_delay)
+{
+    uint32_t http = leat_grpc_to_http(code); /* the same codes are "again" there */
+
+    return http == 503 || (http == 429 && has_delay);
 }
 
 uint32_t leat_http_to_grpc(uint32_t status)

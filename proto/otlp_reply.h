@@ -43,6 +43,9 @@ int leat_rpc_status_read(struct leat_bytes body, bool json, struct leat_rpc_stat
  * tables). */
 uint32_t leat_grpc_to_http(uint32_t code);
 uint32_t leat_http_to_grpc(uint32_t status);
+/* Whether the same request may be sent again after this code; RESOURCE_EXHAUSTED only when a delay
+ * came with it (OTLP specification, "Failures"). */
+bool leat_grpc_may_retry(uint32_t code, bool has_delay);
 /* "UNAVAILABLE" … */
 const char *leat_grpc_code_name(uint32_t code);
 

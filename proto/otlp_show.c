@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "proto/json_write.h"
 #include "proto/otlp_view.h"
+#include "proto/printable.h"
 
 #define SCALE_MAX 2000 /* beyond it every bucket is all or nothing */
 #define SORT_MAX  64   /* members of a map that are sorted by key, as the collector does */
@@ -165,7 +166,7 @@ static void add_pair(struct leat_text *t, struct leat_bytes key, struct leat_byt
 {
     if (!first)
         leat_text_char(t, ',');
-    leat_json_add_string(t, key);
+    leat_printable_json(t, key);
     leat_text_char(t, ':');
     add_json(t, leat_show_bytes(pair, 2), depth);
 }
@@ -212,7 +213,7 @@ static void add_json(struct leat_text *t, struct leat_bytes value, unsigned dept
         return;
     switch (f.field) {
     case 1:
-        leat_json_add_string(t, f.bytes);
+        leat_printable_json(t, f.bytes);
         break;
     case 2:
         leat_text_str(t, f.number != 0 ? "true" : "false");
@@ -239,63 +240,13 @@ static void add_json(struct leat_text *t, struct leat_bytes value, unsigned dept
     }
 }
 
-/* --- text that a peer chose */
-
-/* The length of the character at `at` when it may be shown, or 0. */
-static size_t printable(const uint8_t *at, const uint8_t *stop)
-{
-    size_t len = *at < 0x80 ? 1 : *at >= 0xf0 ? 4 : *at >= 0xe0 ? 3 : 2;
-
-    if (*at < 0x20 || *at == 0x7f || len > (size_t)(stop - at) ||
-        !leat_bytes_utf8(leat_bytes(at, len)))
-        return 0;
-    /* C1 control characters, and what turns the direction of text around */
-    if (len == 2 && at[0] == 0xc2 && at[1] < 0xa0)
-        return 0;
-    if (len == 3 && at[0] == 0xe2 &&
-        ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
-         (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9)))
-        return 0;
-    return len;
-}
-
-void leat_show_text(struct leat_text *t, struct leat_bytes b, size_t max)
-{
-    const uint8_t *at = b.data, *stop;
-
-    if (b.len == 0)
-        return;
-    stop = at + (b.len > max ? max : b.len);
-    while (b.len > max && stop > at && (*stop & 0xc0) == 0x80)
-        stop--; /* not in the middle of a character */
-    while (at < stop && leat_text_ok(t)) {
-        size_t len = printable(at, stop);
-        if (len != 0) {
-            leat_text_add(t, at, len);
-            at += len;
-            continue;
-        }
-        if (*at == '\n')
-            leat_text_str(t, "\\n");
-        else if (*at == '\t')
-            leat_text_str(t, "\\t");
-        else if (*at == '\r')
-            leat_text_str(t, "\\r");
-        else
-            leat_text_printf(t, "\\x%02x", (unsigned)*at);
-        at++;
-    }
-    if (b.len > max)
-        leat_text_str(t, "…");
-}
-
 void leat_show_value(struct leat_text *t, struct leat_bytes value)
 {
     struct leat_wire_field f = member_of(value);
     double v = double_of(f.number);
 
     if (f.field == 1)
-        leat_show_text(t, f.bytes, SIZE_MAX);
+        leat_printable_add(t, f.bytes, SIZE_MAX);
     else if (f.field == 4 && !isfinite(v))
         leat_text_str(t, isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
     else if (f.field == 7)

@@ -30,10 +30,6 @@ struct leat_show_list {
 struct leat_show_list leat_show_list(struct leat_bytes m, uint32_t field, enum leat_wire_type type);
 bool leat_show_list_next(struct leat_show_list *l, uint64_t *ret);
 
-/* Text that a peer chose, at most `max` bytes of it: control characters, what turns the direction
- * of writing and bytes that are no UTF-8 are escaped, so that it can neither forge a line nor steer
- * a terminal. */
-void leat_show_text(struct leat_text *t, struct leat_bytes b, size_t max);
 /* An AnyValue as the collector's AsString(): strings as text, lists and maps as JSON. */
 void leat_show_value(struct leat_text *t, struct leat_bytes value);
 /* "Str", "Bool", "Int", "Double", "Map", "Slice", "Bytes" or "Empty". */

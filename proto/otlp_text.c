@@ -4,6 +4,7 @@
 
 #include "proto/otlp_show.h"
 #include "proto/otlp_view.h"
+#include "proto/printable.h"
 
 /* --- basic */
 
@@ -44,7 +45,7 @@ void leat_otlp_text_basic(enum leat_signal signal, const struct leat_bytes *part
 
 static void add(struct leat_text *t, struct leat_bytes b)
 {
-    leat_show_text(t, b, SIZE_MAX);
+    leat_printable_add(t, b, SIZE_MAX);
 }
 
 /* key=value, with `between` in the middle; `before` in front of the first. */

@@ -10,7 +10,9 @@
 
 struct leat_text;
 
-/* verbosity basic: {"resource spans": 1, "spans": 2} and the like, one line, counted over all
+/* In all of them control characters in the data are shown escaped, newlines too.
+ *
+ * verbosity basic: {"resource spans": 1, "spans": 2} and the like, one line, counted over all
  * parts. */
 void leat_otlp_text_basic(enum leat_signal signal, const struct leat_bytes *parts, size_t n,
                           struct leat_text *out);
@@ -22,8 +24,7 @@ void leat_otlp_text_detailed(enum leat_signal signal, const struct leat_bytes *p
                              struct leat_text *out);
 /* For a terminal: one compact line per record: time, service, what happened, duration or value or
  * severity, the trace id's first eight digits in a colour chosen by the id, so that spans and logs
- * of one trace look alike. ANSI colours only when `colour`. Control characters in the data are
- * shown escaped. */
+ * of one trace look alike. ANSI colours only when `colour`. */
 void leat_otlp_text_pretty(enum leat_signal signal, const struct leat_bytes *parts, size_t n,
                            bool colour, struct leat_text *out);
 

@@ -5,10 +5,11 @@
 #include "proto/json_write.h"
 #include "proto/otlp_show.h"
 #include "proto/otlp_text.h"
+#include "proto/printable.h"
 
 static void add(struct leat_text *t, struct leat_bytes b)
 {
-    leat_show_text(t, b, SIZE_MAX);
+    leat_printable_add(t, b, SIZE_MAX);
 }
 
 /* --- lines */

@@ -4,6 +4,7 @@
 
 #include "proto/otlp_show.h"
 #include "proto/otlp_text.h"
+#include "proto/printable.h"
 
 #define VALUE_MAX   4096 /* bytes of one value or attribute list that are shown */
 #define SERVICE_MAX 64   /* and of a service's name */
@@ -51,13 +52,13 @@ static void add_value(struct line *l, struct leat_bytes value)
 
     /* plain strings need no copy, and may be larger than what is shown */
     if (strcmp(leat_show_type(value), "Str") == 0 && leat_show_field(value, 1, &f)) {
-        leat_show_text(l->out, f.bytes, VALUE_MAX);
+        leat_printable_add(l->out, f.bytes, VALUE_MAX);
         return;
     }
     leat_text_clear(&l->scratch);
     leat_show_value(&l->scratch, value);
     if (leat_text_ok(&l->scratch))
-        leat_show_text(l->out, leat_text_bytes(&l->scratch), VALUE_MAX);
+        leat_printable_add(l->out, leat_text_bytes(&l->scratch), VALUE_MAX);
     else
         leat_text_str(l->out, "…");
 }
@@ -75,7 +76,7 @@ static void add_attributes(struct line *l, struct leat_bytes m, uint32_t field)
             leat_text_str(l->out, "…");
             break;
         }
-        leat_show_text(l->out, leat_show_bytes(pair, 1), VALUE_MAX);
+        leat_printable_add(l->out, leat_show_bytes(pair, 1), VALUE_MAX);
         leat_text_char(l->out, '=');
         add_value(l, leat_show_bytes(pair, 2));
     }
@@ -102,7 +103,7 @@ static void add_head(struct line *l, uint64_t nanos)
     leat_text_char(l->out, ' ');
     begin(l, "1");
     if (l->service.len != 0)
-        leat_show_text(l->out, l->service, SERVICE_MAX);
+        leat_printable_add(l->out, l->service, SERVICE_MAX);
     else
         leat_text_char(l->out, '-');
     end(l);
@@ -146,7 +147,7 @@ static void pretty_span(struct line *l, struct leat_bytes span)
 
     add_head(l, leat_show_number(span, 7));
     begin_trace(l, id);
-    leat_show_text(l->out, leat_show_bytes(span, 5), VALUE_MAX);
+    leat_printable_add(l->out, leat_show_bytes(span, 5), VALUE_MAX);
     end(l);
     add_duration(l, leat_show_number(span, 7), leat_show_number(span, 8));
     if (leat_show_number(status, 3) == 2) {
@@ -154,7 +155,7 @@ static void pretty_span(struct line *l, struct leat_bytes span)
         leat_text_str(l->out, " ERROR");
         if (leat_show_bytes(status, 2).len != 0) {
             leat_text_char(l->out, ' ');
-            leat_show_text(l->out, leat_show_bytes(status, 2), VALUE_MAX);
+            leat_printable_add(l->out, leat_show_bytes(status, 2), VALUE_MAX);
         }
         end(l);
     }
@@ -182,7 +183,7 @@ static void pretty_log(struct line *l, struct leat_bytes log)
         text = leat_bytes_str(leat_show_severity(number));
     if (text.len != 0) {
         begin(l, severity_colour(number));
-        leat_show_text(l->out, text, SERVICE_MAX);
+        leat_printable_add(l->out, text, SERVICE_MAX);
         end(l);
         leat_text_char(l->out, ' ');
     }
@@ -201,13 +202,13 @@ static void pretty_metric(struct line *l, struct leat_bytes metric)
     while (kind != 0 && leat_text_ok(l->out) && leat_show_next(&w, 1, &point)) {
         add_head(l, leat_show_number(point, 3));
         begin(l, "36");
-        leat_show_text(l->out, leat_show_bytes(metric, 1), VALUE_MAX);
+        leat_printable_add(l->out, leat_show_bytes(metric, 1), VALUE_MAX);
         end(l);
         leat_text_char(l->out, ' ');
         leat_show_point_line(l->out, kind, point, false);
         if (unit.len != 0 && !leat_bytes_is(unit, "1")) {
             leat_text_char(l->out, ' ');
-            leat_show_text(l->out, unit, SERVICE_MAX);
+            leat_printable_add(l->out, unit, SERVICE_MAX);
         }
         add_attributes(l, point, leat_show_point_fields(kind).attributes);
         leat_text_char(l->out, '\n');

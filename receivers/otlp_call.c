@@ -87,14 +87,6 @@ static void set_message(struct leat_rpc_status *st, const char *text)
     snprintf(st->message, sizeof st->message, "%.*s", (int)sizeof st->message - 1, text);
 }
 
-static bool is_retryable(uint32_t code)
-{
-    return code == LEAT_GRPC_CANCELLED || code == LEAT_GRPC_DEADLINE_EXCEEDED ||
-           code == LEAT_GRPC_ABORTED || code == LEAT_GRPC_OUT_OF_RANGE ||
-           code == LEAT_GRPC_UNAVAILABLE || code == LEAT_GRPC_DATA_LOSS ||
-           code == LEAT_GRPC_RESOURCE_EXHAUSTED;
-}
-
 /* A client must be able to tell "again later" from "never": the code says so, whatever the
  * destination said. */
 static struct leat_rpc_status status_of(const struct leat_status *outcome)
@@ -102,11 +94,11 @@ static struct leat_rpc_status status_of(const struct leat_status *outcome)
     struct leat_rpc_status st = {.code = outcome->code};
 
     if (outcome->outcome == LEAT_RETRY) {
-        if (!is_retryable(st.code))
+        if (!leat_grpc_may_retry(st.code, true))
             st.code = LEAT_GRPC_UNAVAILABLE;
         st.has_delay = true;
         st.delay_ms = outcome->retry_after_ms ? outcome->retry_after_ms : RETRY_MS;
-    } else if (st.code == LEAT_GRPC_OK || is_retryable(st.code)) {
+    } else if (st.code == LEAT_GRPC_OK || leat_grpc_may_retry(st.code, true)) {
         st.code = LEAT_GRPC_INTERNAL;
     }
     set_message(&st, outcome->why ? outcome->why : "the pipeline did not take the data");

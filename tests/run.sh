@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test: bash tests/run.sh [--long] [--fuzz-seconds N] [STAGE...]
 #
-# Stages: lint unit tsan fuzz e2e interop (default: all). On Debian 12 missing packages are installed first.
+# Stages: lint budget unit tsan fuzz e2e interop (default: all). On Debian 12 missing packages are installed first.
 # Everything made lies under build*/; logs under build/logs/. The last line is "N passed, N failed"; exit 1 when
 # anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 TOP=$PWD
-STAGES="lint unit tsan fuzz e2e interop"
+STAGES="lint budget unit tsan fuzz e2e interop"
 LOGS=$TOP/build/logs
 JOBS=${JOBS:-$(nproc)}
 LONG=0
@@ -83,8 +83,8 @@ finish() {
 
 # --- packages
 PACKAGES="cmake ninja-build gcc clang-14 clang-format-14 llvm-14 pkg-config libuv1-dev libnghttp2-dev node-llhttp
-libssl-dev libfyaml-dev zlib1g-dev libyajl-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev
-libsnappy-dev liblz4-dev libcmocka-dev universal-ctags ccache curl python3 nghttp2-client openssl ca-certificates git"
+libssl-dev libfyaml-dev zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libisal-dev libzstd-dev
+libsnappy-dev liblz4-dev libcmocka-dev libyajl-dev libcrypt-dev libclang-rt-14-dev universal-ctags ccache valgrind curl python3 nghttp2-client openssl ca-certificates git"
 PEER_PACKAGES="nodejs npm python3-venv"
 
 install_packages() {
@@ -122,25 +122,25 @@ build() {
     local dir=$1 begin=$SECONDS log=$LOGS/build/$1.log rc
     shift
     mkdir -p "$LOGS/build"
-    progress "build/$dir: configuring"
+    progress "$dir: configuring"
     # shellcheck disable=SC2086
     if ! cmake -S . -B "$dir" -G Ninja $CMAKE_ARGS "$@" > "$log" 2>&1; then
-        record fail "build/$dir" $((SECONDS - begin)) "$log"
-        say "failed: build/$dir (log: ${log#"$TOP"/})"
+        record fail "$dir" $((SECONDS - begin)) "$log"
+        say "failed: $dir (log: ${log#"$TOP"/})"
         return 1
     fi
     # shellcheck disable=SC2086
     timeout -k 10 1800 ninja -C "$dir" -j "$JOBS" $TARGETS 2>&1 < /dev/null | while IFS= read -r line; do
         printf '%s\n' "$line" >> "$log"
-        case $line in '['*) progress "build/$dir ${line%%]*}]" ;; esac
+        case $line in '['*) progress "$dir ${line%%]*}]" ;; esac
     done
     rc=${PIPESTATUS[0]}
     if [ "$rc" -eq 0 ]; then
-        record pass "build/$dir" $((SECONDS - begin)) "$log"
-        say "build/$dir: done, $((SECONDS - begin)) s"
+        record pass "$dir" $((SECONDS - begin)) "$log"
+        say "$dir: built, $((SECONDS - begin)) s"
     else
-        record fail "build/$dir" $((SECONDS - begin)) "$log"
-        say "failed: build/$dir (log: ${log#"$TOP"/})"
+        record fail "$dir" $((SECONDS - begin)) "$log"
+        say "failed: $dir (log: ${log#"$TOP"/})"
         grep -m5 -E 'error:|FAILED|undefined reference' "$log" | sed 's/^/    /'
     fi
     return "$rc"
@@ -176,6 +176,13 @@ stage_lint() {
     run_test lint/conf 120 bash tests/lint/conf.sh build/leat
     run_test lint/shell 120 bash tests/lint/shell.sh
     stage_line lint "$begin"
+}
+
+# Instructions of the data path's pieces, against what is stored (bench/micro/budget.json).
+stage_budget() {
+    local begin=$SECONDS
+    run_test budget/instructions 600 python3 bench/micro/count.py build
+    stage_line budget "$begin"
 }
 
 SANITIZERS="ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1"
@@ -261,9 +268,10 @@ if ! install_packages; then
 fi
 if command -v ccache > /dev/null; then CMAKE_ARGS="-DCMAKE_C_COMPILER_LAUNCHER=ccache"; fi
 wants interop && start_peers
-if wants lint || wants interop; then build build -DCMAKE_BUILD_TYPE=RelWithDebInfo; fi
+if wants lint || wants budget || wants interop; then build build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLEAT_BENCH=ON; fi
 if wants unit || wants e2e; then build build-asan -DCMAKE_BUILD_TYPE=Debug -DLEAT_TESTS=ON -DLEAT_SANITIZE=address,undefined; fi
 wants lint && stage_lint
+wants budget && stage_budget
 wants unit && stage_unit
 if wants tsan; then TARGETS="thread_tests leat" build build-tsan -DCMAKE_BUILD_TYPE=Debug -DLEAT_TESTS=ON -DLEAT_SANITIZE=thread && stage_tsan; fi
 if wants fuzz || wants lint; then build build-fuzz -DCMAKE_BUILD_TYPE=Debug -DLEAT_FUZZ=ON -DCMAKE_C_COMPILER=clang-14; fi

@@ -15,12 +15,36 @@ bool leat_bytes_is_nocase(struct leat_bytes a, const char *text)
     return text[a.len] == '\0';
 }
 
-/* The length of the well-formed sequence at `s`, or 0 (RFC 3629 section 4). */
-static size_t utf8_sequence(const uint8_t *s, size_t left)
+void leat_lower(char *text, size_t len)
 {
-    uint8_t c = s[0], low = 0x80, high = 0xbf;
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)lower((uint8_t)text[i]);
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct leat_bytes leat_bytes_trim(struct leat_bytes a)
+{
+    while (a.len != 0 && is_blank(a.data[0]))
+        a = leat_bytes(a.data + 1, a.len - 1);
+    while (a.len != 0 && is_blank(a.data[a.len - 1]))
+        a.len--;
+    return a;
+}
+
+/* RFC 3629 section 4 */
+size_t leat_utf8_len(struct leat_bytes a)
+{
+    const uint8_t *s = a.data;
+    uint8_t c, low = 0x80, high = 0xbf;
     size_t len;
 
+    if (a.len == 0)
+        return 0;
+    c = s[0];
     if (c < 0x80)
         return 1;
     if (c >= 0xc2 && c <= 0xdf)
@@ -39,7 +63,7 @@ static size_t utf8_sequence(const uint8_t *s, size_t left)
         low = 0x90;
     else if (c == 0xf4)
         high = 0x8f;
-    if (left < len || s[1] < low || s[1] > high)
+    if (a.len < len || s[1] < low || s[1] > high)
         return 0;
     for (size_t i = 2; i < len; i++) {
         if ((s[i] & 0xc0) != 0x80)
@@ -62,7 +86,7 @@ bool leat_bytes_utf8(struct leat_bytes a)
                 continue;
             }
         }
-        n = utf8_sequence(a.data + i, a.len - i);
+        n = leat_utf8_len(leat_bytes(a.data + i, a.len - i));
         if (n == 0)
             return false;
         i += n;

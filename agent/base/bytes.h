@@ -38,7 +38,17 @@ static inline bool leat_bytes_is(struct leat_bytes a, const char *text)
 /* Equal but for the case of ASCII letters: header names, schemes. */
 bool leat_bytes_is_nocase(struct leat_bytes a, const char *text);
 
-/* True when `a` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+/* ASCII letters in place. */
+void leat_lower(char *text, size_t len);
+
+/* Without the blanks and tabs around it. */
+struct leat_bytes leat_bytes_trim(struct leat_bytes a);
+
+/* The length of the well-formed UTF-8 sequence that `a` starts with (RFC 3629: no surrogates, no
+ * overlong forms), 0 when there is none. */
+size_t leat_utf8_len(struct leat_bytes a);
+
+/* True when `a` is well-formed UTF-8. */
 bool leat_bytes_utf8(struct leat_bytes a);
 
 /* Equal in time that depends on the lengths only: for secrets. */

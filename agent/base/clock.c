@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -28,6 +29,18 @@ int64_t leat_clock_wall(void)
 {
     return atomic_load_explicit(&fake, memory_order_relaxed) ? atomic_load(&fake_wall)
                                                              : read_clock(CLOCK_REALTIME);
+}
+
+char *leat_clock_text(int64_t wall, char out[LEAT_CLOCK_TEXT])
+{
+    time_t seconds = (time_t)(wall / LEAT_SEC);
+    struct tm tm;
+    size_t len;
+
+    gmtime_r(&seconds, &tm);
+    len = strftime(out, LEAT_CLOCK_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out + len, LEAT_CLOCK_TEXT - len, ".%03dZ", (int)(wall / LEAT_MS % 1000));
+    return out;
 }
 
 void leat_clock_fake(int64_t mono, int64_t wall)

@@ -10,6 +10,10 @@
 int64_t leat_clock_mono(void); /* nanoseconds, never goes back; its zero means nothing */
 int64_t leat_clock_wall(void); /* nanoseconds since 1970, UTC */
 
+/* "2026-11-21T15:00:00.042Z" (RFC 3339), of a time as leat_clock_wall() gives it. Returns `out`. */
+#define LEAT_CLOCK_TEXT 48
+char *leat_clock_text(int64_t wall, char out[LEAT_CLOCK_TEXT]);
+
 /* For tests: both clocks stand still at these values until leat_clock_real(). */
 void leat_clock_fake(int64_t mono, int64_t wall);
 void leat_clock_step(int64_t nanoseconds); /* moves the fake clocks on */

@@ -84,15 +84,6 @@ static void put_str(struct line *l, const char *text)
     put(l, text, strlen(text));
 }
 
-/* The length of the UTF-8 sequence that `s` starts with, or 0 when there is none. */
-static size_t utf8_len(const char *s, size_t left)
-{
-    uint8_t c = (uint8_t)*s;
-    size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-
-    return len <= left && leat_bytes_utf8(leat_bytes(s, len)) ? len : 0;
-}
-
 /* A peer's string must not forge a line nor steer a terminal: control characters (C0, DEL, C1) and
  * bytes that are no UTF-8 become escapes. `json`: also what JSON strings need. */
 static void put_escaped(struct line *l, const char *s, size_t len, bool json)
@@ -101,7 +92,7 @@ static void put_escaped(struct line *l, const char *s, size_t len, bool json)
 
     for (size_t i = 0; i < len;) {
         uint8_t c = (uint8_t)s[i];
-        size_t n = utf8_len(s + i, len - i);
+        size_t n = leat_utf8_len(leat_bytes(s + i, len - i));
         if (n == 0)
             snprintf(out, sizeof out, json ? "\\ufffd" : "\\x%02x", c);
         else if (c == '\n' || c == '\r' || c == '\t')

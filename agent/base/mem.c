@@ -1,10 +1,15 @@
 /* The only place that calls malloc. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define KEEP_FREE (128 * 1024 * 1024) /* bytes at the top of an arena */
+#define OWN_MAPPING                                                                                \
+    (32 * 1024 * 1024) /* blocks from this size on are mapped, and unmapped when freed */
 
 static _Thread_local uint64_t tries;
 static _Thread_local uint64_t fail_at;
@@ -13,6 +18,12 @@ static _Noreturn void out_of_memory(size_t size)
 {
     fprintf(stderr, "leat: out of memory (%zu bytes for the program's own tables)\n", size);
     abort();
+}
+
+void leat_mem_setup(void)
+{
+    mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
+    mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
 }
 
 void *leat_new(size_t size)

@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* At the start of the program, before threads: how the C library keeps freed memory. Bodies come
+ * and go by the hundred kilobytes; handed back to the kernel each time, they cost a page fault per
+ * 4 KiB. What is kept is bounded by what the byte budget has let in. */
+void leat_mem_setup(void);
+
 void *leat_new(size_t size);                     /* zeroed */
 void *leat_new_array(size_t count, size_t size); /* zeroed; aborts when count * size overflows */
 void *leat_renew(void *old, size_t size);        /* grows or shrinks; new bytes are not zeroed */

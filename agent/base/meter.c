@@ -61,8 +61,8 @@ static void put_label_value(struct leat_text *t, const char *s)
 
     for (size_t i = 0; i < len;) {
         uint8_t c = (uint8_t)s[i];
-        size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (n > len - i || !leat_bytes_utf8(leat_bytes(s + i, n))) {
+        size_t n = leat_utf8_len(leat_bytes(s + i, len - i));
+        if (n == 0) {
             leat_text_str(t, "\xef\xbf\xbd");
             i++;
             continue;

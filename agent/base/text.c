@@ -89,6 +89,20 @@ void leat_text_printf(struct leat_text *t, const char *fmt, ...)
     t->len += (size_t)len;
 }
 
+void leat_text_percent_decode(struct leat_text *t, struct leat_bytes s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t byte;
+        if (s.data[i] == '%' && s.len - i >= 3 &&
+            leat_hex_decode(leat_bytes(s.data + i + 1, 2), &byte) == 1) {
+            leat_text_char(t, (char)byte);
+            i += 2;
+        } else {
+            leat_text_char(t, (char)s.data[i]);
+        }
+    }
+}
+
 bool leat_text_ok(const struct leat_text *t)
 {
     return !t->failed;

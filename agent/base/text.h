@@ -24,6 +24,8 @@ void leat_text_str(struct leat_text *t, const char *text);
 void leat_text_char(struct leat_text *t, char c);
 void leat_text_printf(struct leat_text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Adds `s` with %XX decoded; what is no such escape stays as it is. */
+void leat_text_percent_decode(struct leat_text *t, struct leat_bytes s);
 bool leat_text_reserve(struct leat_text *t, size_t more); /* room for `more` bytes, false: failed */
 bool leat_text_ok(const struct leat_text *t);
 const char *leat_text_get(const struct leat_text *t); /* never NULL */

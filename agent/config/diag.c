@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_quote.h"
 #include "base/mem.h"
 #include "config/excerpt.h"
 #include "config/manual.h"
@@ -281,7 +282,7 @@ static void json_member(struct leat_text *t, const char *name, const char *value
     if (value == NULL)
         leat_text_str(t, "null");
     else
-        leat_manual_json_string(value, t);
+        leat_json_quote(t, leat_bytes_str(value));
 }
 
 void leat_diags_print_json(const struct leat_diags *d, FILE *out)

@@ -12,9 +12,9 @@
 size_t leat_excerpt_char(const char *s, size_t left)
 {
     unsigned char c = (unsigned char)s[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    size_t n = leat_utf8_len(leat_bytes(s, left));
 
-    if (c < 0x20 || c == 0x7f || n > left || !leat_bytes_utf8(leat_bytes(s, n)))
+    if (n == 0 || c < 0x20 || c == 0x7f)
         return 0;
     if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
         return 0; /* C1 controls */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/json_quote.h"
 #include "config/manual.h"
 #include "config/units.h"
 #include "config/value.h"
@@ -10,25 +11,6 @@
 /* Values may be ${…} wherever they stand, so that no type can be told to be the only one. */
 #define EXPANSION "{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{.*\\\\}\"}"
 #define DURATION  "^[-+]?([0-9]*(\\\\.[0-9]*)?(ns|us|\\u00b5s|\\u03bcs|ms|s|m|h))+$|^[-+]?0$"
-
-void leat_manual_json_string(const char *text, struct leat_text *out)
-{
-    leat_text_char(out, '"');
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            leat_text_printf(out, "\\%c", c);
-        else if (c == '\n')
-            leat_text_str(out, "\\n");
-        else if (c == '\t')
-            leat_text_str(out, "\\t");
-        else if (c < 0x20 || c == 0x7f)
-            leat_text_printf(out, "\\u%04x", c);
-        else
-            leat_text_char(out, (char)c);
-    }
-    leat_text_char(out, '"');
-}
 
 static void schema_object(const struct leat_field *fields, const struct leat_scope *scope,
                           struct leat_text *out, unsigned depth);
@@ -49,7 +31,7 @@ static void put_words(const struct leat_field *f, struct leat_text *out)
     leat_text_str(out, "{\"enum\":[");
     for (size_t i = 0; f->choices[i] != NULL; i++) {
         leat_text_str(out, i == 0 ? "" : ",");
-        leat_manual_json_string(f->choices[i], out);
+        leat_json_quote(out, leat_bytes_str(f->choices[i]));
     }
     leat_text_str(out, "]}");
 }
@@ -153,7 +135,7 @@ static void put_default(const struct leat_field *f, const struct leat_scope *sco
     else if (f->type <= LEAT_F_INT && leat_parse_int(def, &whole) == 0)
         leat_text_printf(out, "%lld", (long long)whole);
     else
-        leat_manual_json_string(def, out);
+        leat_json_quote(out, leat_bytes_str(def));
 }
 
 static void put_property(const struct leat_field *f, const char *name,
@@ -161,9 +143,9 @@ static void put_property(const struct leat_field *f, const char *name,
 {
     bool anything = f->type == LEAT_F_NODE;
 
-    leat_manual_json_string(name, out);
+    leat_json_quote(out, leat_bytes_str(name));
     leat_text_str(out, ":{\"description\":");
-    leat_manual_json_string(f->doc, out);
+    leat_json_quote(out, leat_bytes_str(f->doc));
     put_default(f, scope, out);
     if ((f->flags & (LEAT_DEPRECATED | LEAT_IGNORED)) != 0 || strcmp(name, f->name) != 0)
         leat_text_str(out, ",\"deprecated\":true");
@@ -205,7 +187,7 @@ static void put_required(const struct leat_field *fields, const struct leat_scop
         } else if (leat_value_is_required(scope, f) && f->alias == NULL) {
             leat_text_str(out, *first ? ",\"required\":[" : ",");
             *first = false;
-            leat_manual_json_string(f->name, out);
+            leat_json_quote(out, leat_bytes_str(f->name));
         }
     }
 }

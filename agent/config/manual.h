@@ -12,7 +12,5 @@ void leat_manual_sample(const struct leat_field *fields, int indent, struct leat
 /* A JSON Schema (2020-12) object for a mapping with these fields:
  * {"type":"object",…,"additionalProperties":false}. */
 void leat_manual_schema(const struct leat_field *fields, struct leat_text *out);
-/* `text` as a JSON string with quotes. */
-void leat_manual_json_string(const char *text, struct leat_text *out);
 
 #endif

@@ -51,9 +51,8 @@ static size_t first_bad_utf8(const char *text, size_t len)
     size_t at = 0;
 
     while (at < len) {
-        unsigned char c = (unsigned char)text[at];
-        size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-        if (n > len - at || !leat_bytes_utf8(leat_bytes(text + at, n)))
+        size_t n = leat_utf8_len(leat_bytes(text + at, len - at));
+        if (n == 0)
             break;
         at += n;
     }

@@ -253,22 +253,14 @@ static void close_bearer(void *self_)
     leat_free(self->value);
 }
 
-static char *lower(const char *text)
-{
-    char *copy = leat_strdup(text);
-
-    for (char *c = copy; *c != '\0'; c++)
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
-    return copy;
-}
-
 static int open_bearer(void *self_, const struct leat_env *env, struct leat_err *err)
 {
     struct bearer *self = self_;
 
     self->env = env;
     self->conf = env->conf;
-    self->header = lower(self->conf->header);
+    self->header = leat_strdup(self->conf->header);
+    leat_lower(self->header, strlen(self->header));
     self->auth = (struct leat_authenticator){
         .self = self,
         .admit = admit,

@@ -4,6 +4,7 @@
  * use_v2, extension/healthcheckv2extension (HTTP only). */
 #include <string.h>
 
+#include "base/json_quote.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ext/house_text.h"
@@ -135,11 +136,11 @@ static void check(const void *conf_, struct leat_check *c)
 
 static void put_ids(struct leat_text *t, const char *name, const char *const *ids)
 {
-    leat_json_str(t, name);
+    leat_json_quote(t, leat_bytes_str(name));
     leat_text_str(t, ":[");
     for (size_t i = 0; ids != NULL && ids[i] != NULL; i++) {
         leat_text_str(t, i > 0 ? "," : "");
-        leat_json_str(t, ids[i]);
+        leat_json_quote(t, leat_bytes_str(ids[i]));
     }
     leat_text_char(t, ']');
 }
@@ -150,7 +151,7 @@ static void put_pipelines(struct leat_text *t, const struct leat_house *house)
     for (uint32_t i = 0; i < house->npipelines; i++) {
         const struct leat_house_pipeline *p = &house->pipelines[i];
         leat_text_str(t, i > 0 ? "," : "");
-        leat_json_str(t, p->id);
+        leat_json_quote(t, leat_bytes_str(p->id));
         leat_text_str(t, ":{");
         put_ids(t, "receivers", p->receivers);
         leat_text_char(t, ',');
@@ -174,7 +175,7 @@ static void put_v1(struct leat_text *t, const struct leat_house *house, enum lea
     leat_text_char(t, '"');
     if (verbose) {
         leat_text_printf(t, ",\"state\":\"%s\",\"version\":", leat_house_state_name(state));
-        leat_json_str(t, house->version);
+        leat_json_quote(t, leat_bytes_str(house->version));
         leat_text_printf(t, ",\"workers\":%u", house->workers);
         put_pipelines(t, house);
     }

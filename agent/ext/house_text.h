@@ -1,4 +1,4 @@
-/* What status pages say of the house, in the forms they need: times, JSON strings, HTML text. */
+/* What status pages say of the house, in the forms they need: times, HTML text. */
 #ifndef LEAT_EXT_HOUSE_TEXT_H
 #define LEAT_EXT_HOUSE_TEXT_H
 
@@ -11,8 +11,6 @@ void leat_house_since(struct leat_text *t, const struct leat_house *house);
 void leat_house_uptime(struct leat_text *t, const struct leat_house *house);
 const char *leat_house_state_name(enum leat_house_state s); /* "starting", "ready", "stopping" */
 
-/* A JSON string with its quotes (RFC 8259 7); what is not UTF-8 becomes U+FFFD. */
-void leat_json_str(struct leat_text *t, const char *text);
 /* Text between tags or in an attribute's quotes. */
 void leat_html_str(struct leat_text *t, const char *text);
 

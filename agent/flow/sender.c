@@ -105,6 +105,8 @@ static void report(struct leat_sender *s, const struct leat_batch *b, const stru
     if (st->outcome == LEAT_DELIVERED && st->rejected > 0)
         leat_warn(s->env.id, "the destination took the request but rejected %u of %u %s: %s",
                   st->rejected, b->items, items, why);
+    else if (st->outcome == LEAT_DELIVERED && st->why != NULL)
+        leat_warn(s->env.id, "the destination took all %u %s, and warns: %s", b->items, items, why);
     else if (st->outcome == LEAT_REJECTED)
         leat_error(s->env.id, "%u %s dropped: the destination rejects them for good: %s", b->items,
                    items, why);

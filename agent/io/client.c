@@ -146,12 +146,14 @@ static void tell_refused(struct leat_client *c, struct leat_exchange *x)
 static void tell_call(struct leat_client_call *call)
 {
     struct leat_exchange *x = call->x;
-    struct leat_answer a = leat_incoming_answer(&call->in);
+    struct leat_incoming in = call->in; /* x's owner may free the call's memory with x */
+    struct leat_answer a = leat_incoming_answer(&in);
 
     x->call = NULL;
+    if (x->room == NULL)
+        leat_free(call);
     x->done(x, &a);
-    leat_incoming_done(&call->in);
-    leat_free(call);
+    leat_incoming_done(&in);
 }
 
 /* Tells one; false: there is none. */
@@ -338,14 +340,19 @@ void leat_client_dial_failed(struct leat_client *c, const char *why)
 
 /* --- exchanges */
 
+size_t leat_client_room(size_t npieces)
+{
+    LEAT_CHECK(npieces < (SIZE_MAX - sizeof(struct leat_client_call)) / sizeof(struct leat_bytes));
+    return sizeof(struct leat_client_call) + (npieces + 1) * sizeof(struct leat_bytes);
+}
+
 static struct leat_client_call *call_new(struct leat_client *c, struct leat_exchange *x)
 {
-    struct leat_client_call *call;
+    struct leat_client_call *call = x->room;
     size_t n = x->npieces + 1;
 
-    if (n > (SIZE_MAX - sizeof *call) / sizeof *x->pieces)
-        return NULL;
-    call = leat_try(sizeof *call + n * sizeof *x->pieces);
+    if (call == NULL)
+        call = leat_try(leat_client_room(x->npieces));
     if (call == NULL)
         return NULL;
     memset(call, 0, sizeof *call);

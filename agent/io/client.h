@@ -103,10 +103,15 @@ struct leat_exchange {
     size_t nheaders;
     int64_t timeout; /* ns for the whole exchange, connecting included; 0: none */
     void (*done)(struct leat_exchange *x, const struct leat_answer *a);
+    /* Memory for the client's own part: leat_client_room() bytes, aligned for anything, the
+     * client's until `done`. NULL: the client allocates it. */
+    void *room;
     /* the client's */
     struct leat_client_call *call;
     struct leat_link link;
 };
+/* For an exchange of at most so many pieces. */
+size_t leat_client_room(size_t npieces);
 /* Sends; `done` runs exactly once, never from inside this call, and afterwards the client holds
  * nothing of `x`. A request that met an idle connection which the peer had just closed, or a stream
  * that the peer refused unprocessed (GOAWAY, REFUSED_STREAM), is sent once more by the client

@@ -22,7 +22,7 @@
 void leat_incoming_init(struct leat_incoming *in, const char *peer, bool grpc, size_t max_body)
 {
     *in = (struct leat_incoming){.peer = peer, .grpc = grpc, .max_body = max_body};
-    leat_text_init(&in->body, max_body + (grpc ? LEAT_GRPC_PREFIX : 0));
+    leat_text_init(&in->body, max_body);
     leat_text_init(&in->grpc_message, MESSAGE_MAX);
     leat_text_init(&in->grpc_details, DETAILS_MAX);
 }
@@ -174,20 +174,25 @@ static int too_large(struct leat_incoming *in)
                               in->peer, in->max_body);
 }
 
-/* A gRPC message announces its length: what is over the bound is refused before it comes. */
-static int check_prefix(struct leat_incoming *in)
+/* Takes the prefix off `data`. A gRPC message announces its length: what is over the bound is
+ * refused before it comes. */
+static int take_prefix(struct leat_incoming *in, struct leat_bytes *data)
 {
     bool compressed;
     uint32_t len;
 
-    if (in->body.len < LEAT_GRPC_PREFIX)
+    while (in->nprefix < LEAT_GRPC_PREFIX && data->len > 0) {
+        in->prefix[in->nprefix++] = *data->data++;
+        data->len--;
+    }
+    if (in->nprefix < LEAT_GRPC_PREFIX)
         return 0;
-    if (leat_grpc_prefix_read((const uint8_t *)in->body.data, &compressed, &len) != 0)
+    if (leat_grpc_prefix_read(in->prefix, &compressed, &len) != 0)
         return leat_incoming_fail(in, LEAT_NET_FAILED, "%s: the answer is not gRPC: bad prefix",
                                   in->peer);
     if (len > in->max_body)
         return too_large(in);
-    if (in->body.len - LEAT_GRPC_PREFIX > len)
+    if (data->len > len - in->body.len)
         return leat_incoming_fail(in, LEAT_NET_FAILED,
                                   "%s: the answer holds more than one gRPC message", in->peer);
     return 0;
@@ -210,27 +215,25 @@ int leat_incoming_body(struct leat_incoming *in, struct leat_bytes data)
         in->ignored += data.len;
         return in->ignored > in->max_body ? too_large(in) : 0;
     }
+    if (in->grpc && take_prefix(in, &data) != 0)
+        return -1;
+    if (data.len == 0)
+        return 0;
     if (data.len > in->body.max || in->body.len > in->body.max - data.len)
         return too_large(in);
     leat_text_add(&in->body, data.data, data.len);
     if (!leat_text_ok(&in->body))
         return leat_incoming_fail(in, LEAT_NET_FAILED, "%s: no memory for the answer", in->peer);
-    return in->grpc ? check_prefix(in) : 0;
+    return 0;
 }
 
 /* --- end */
 
 static struct leat_bytes message_of(const struct leat_incoming *in)
 {
-    struct leat_bytes b = leat_text_bytes(&in->body);
-
     if (in->inflated != NULL)
         return leat_bytes(in->inflated->data, in->inflated->len);
-    if (!in->grpc)
-        return b;
-    return b.len < LEAT_GRPC_PREFIX
-               ? leat_bytes(NULL, 0)
-               : leat_bytes(b.data + LEAT_GRPC_PREFIX, b.len - LEAT_GRPC_PREFIX);
+    return leat_text_bytes(&in->body);
 }
 
 static enum leat_codec_result inflate(struct leat_incoming *in, struct leat_codecs **codecs,
@@ -256,11 +259,10 @@ static void end_grpc(struct leat_incoming *in, struct leat_codecs **codecs)
     struct leat_err err;
     enum leat_codec_result result;
 
-    if (in->body.len == 0)
+    if (in->nprefix == 0)
         return;
-    if (in->body.len < LEAT_GRPC_PREFIX ||
-        leat_grpc_prefix_read((const uint8_t *)in->body.data, &compressed, &len) != 0 ||
-        in->body.len - LEAT_GRPC_PREFIX != len) {
+    if (in->nprefix < LEAT_GRPC_PREFIX ||
+        leat_grpc_prefix_read(in->prefix, &compressed, &len) != 0 || in->body.len != len) {
         leat_incoming_fail(in, LEAT_NET_FAILED, "%s: the gRPC message of the answer is cut off",
                            in->peer);
         return;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "io/client.h"
 #include "io/codec.h"
+#include "io/grpc.h"
 
 struct leat_incoming {
     const char *peer;         /* "host:port", for sentences */
@@ -17,7 +18,9 @@ struct leat_incoming {
     char content_type[128], encoding[32];
     bool has_retry_after, has_grpc_status;
     uint32_t retry_after_ms, grpc_status;
-    struct leat_text body; /* as received: gRPC with its prefix */
+    uint8_t nprefix; /* bytes of the gRPC prefix that came */
+    uint8_t prefix[LEAT_GRPC_PREFIX];
+    struct leat_text body; /* as received; gRPC: the message without its prefix */
     struct leat_text grpc_message, grpc_details;
     struct leat_buf *inflated; /* the body without its compression; NULL: none */
 };

@@ -97,10 +97,8 @@ static char *scratch(struct leat_request *r, const char *text, bool lower)
         return NULL;
     memcpy(at, text, len);
     r->used += len;
-    for (char *p = at; lower && *p != '\0'; p++) {
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p + 32);
-    }
+    if (lower)
+        leat_lower(at, len);
     return at;
 }
 

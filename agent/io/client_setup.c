@@ -57,10 +57,7 @@ static char *lower(const char *text)
 {
     char *out = leat_strdup(text);
 
-    for (char *p = out; *p != '\0'; p++) {
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p + 32);
-    }
+    leat_lower(out, strlen(out));
     return out;
 }
 

@@ -87,17 +87,7 @@ void leat_grpc_message_write(const char *message, struct leat_text *out)
 /* Malformed escapes stay as they are: the specification says a decoder must not fail. */
 void leat_grpc_message_read(struct leat_bytes value, struct leat_text *out)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t byte;
-
-        if (value.data[i] == '%' && value.len - i >= 3 &&
-            leat_hex_decode(leat_bytes(value.data + i + 1, 2), &byte) == 1) {
-            leat_text_char(out, (char)byte);
-            i += 2;
-        } else {
-            leat_text_char(out, (char)value.data[i]);
-        }
-    }
+    leat_text_percent_decode(out, value);
 }
 
 uint32_t leat_grpc_of_http(uint32_t status)

@@ -157,21 +157,10 @@ static void lower(struct leat_bytes b)
 {
     union {
         const uint8_t *in;
-        uint8_t *out;
+        char *out;
     } at = {.in = b.data};
 
-    for (size_t i = 0; i < b.len; i++)
-        if (at.out[i] >= 'A' && at.out[i] <= 'Z')
-            at.out[i] += 'a' - 'A';
-}
-
-static struct leat_bytes trim(struct leat_bytes b)
-{
-    while (b.len != 0 && (b.data[0] == ' ' || b.data[0] == '\t'))
-        b = leat_bytes(b.data + 1, b.len - 1);
-    while (b.len != 0 && (b.data[b.len - 1] == ' ' || b.data[b.len - 1] == '\t'))
-        b.len--;
-    return b;
+    leat_lower(at.out, b.len);
 }
 
 static struct leat_bytes before(struct leat_bytes b, char end)
@@ -215,7 +204,7 @@ static void read_info(struct leat_call *c)
     i->path = before(target, '?');
     if (i->path.len < target.len)
         i->query = leat_bytes(target.data + i->path.len + 1, target.len - i->path.len - 1);
-    i->content_type = trim(before(leat_head_find(c, "content-type"), ';'));
+    i->content_type = leat_bytes_trim(before(leat_head_find(c, "content-type"), ';'));
     lower(i->content_type);
     i->grpc = i->http2 && is_grpc(i->content_type);
     c->head_only = leat_bytes_is(i->method, "HEAD");
@@ -291,7 +280,7 @@ static bool find_codec(struct leat_call *c)
 {
     struct leat_server *s = c->peer->server;
     const char *header = c->info.grpc ? "grpc-encoding" : "content-encoding";
-    struct leat_bytes name = trim(leat_head_find(c, header));
+    struct leat_bytes name = leat_bytes_trim(leat_head_find(c, header));
 
     lower(name);
     c->codec = leat_codec_find(name);

@@ -37,12 +37,19 @@ static const struct leat_field cors_fields[] = {
 };
 
 #define LEAT_SERVER_COMMON                                                                         \
-    {.name = "tls",                                                                                \
-     .type = LEAT_F_GROUP,                                                                         \
-     .offset = LEAT_AT(S, tls, struct leat_tls_conf),                                              \
-     .group = leat_tls_server_fields,                                                              \
-     .present = LEAT_PRESENT(S, has_tls),                                                          \
-     .doc = "Certificate and key; without it the port is in the clear."},                          \
+    LEAT_STRING(S, endpoint, NULL, "Where to listen: host:port, or a path with transport unix.",   \
+                .flags = LEAT_REQUIRED),                                                           \
+        {.name = "transport",                                                                      \
+         .type = LEAT_F_STRING,                                                                    \
+         .offset = LEAT_AT(S, transport, const char *),                                            \
+         .def = "tcp",                                                                             \
+         .doc = "\"tcp\" or \"unix\"."},                                                           \
+        {.name = "tls",                                                                            \
+         .type = LEAT_F_GROUP,                                                                     \
+         .offset = LEAT_AT(S, tls, struct leat_tls_conf),                                          \
+         .group = leat_tls_server_fields,                                                          \
+         .present = LEAT_PRESENT(S, has_tls),                                                      \
+         .doc = "Certificate and key; without it the port is in the clear."},                      \
         LEAT_GROUP(S, auth, auth_fields, struct leat_auth_conf, "Who may send requests."),         \
         LEAT_NO_EFFECT("dialer", "a server calls nobody"),                                         \
         LEAT_BOOL(S, include_metadata, "false",                                                    \
@@ -50,13 +57,6 @@ static const struct leat_field cors_fields[] = {
         LEAT_STRINGS(S, middlewares, NULL, "No middleware extensions exist here; must be empty.")
 
 const struct leat_field leat_server_http_fields[] = {
-    LEAT_STRING(S, endpoint, NULL, "Where to listen: host:port, or a path with transport unix.",
-                .flags = LEAT_REQUIRED),
-    {.name = "transport",
-     .type = LEAT_F_STRING,
-     .offset = LEAT_AT(S, transport, const char *),
-     .def = "tcp",
-     .doc = "\"tcp\" or \"unix\"."},
     LEAT_SERVER_COMMON,
     LEAT_GROUP(S, cors, cors_fields, struct leat_cors_conf, "Requests from scripts in browsers."),
     LEAT_SIZE(S, max_request_body_size, "0",
@@ -126,13 +126,6 @@ static const struct leat_field keepalive_fields[] = {
 };
 
 const struct leat_field leat_server_grpc_fields[] = {
-    LEAT_STRING(S, endpoint, NULL, "Where to listen: host:port, or a path with transport unix.",
-                .flags = LEAT_REQUIRED),
-    {.name = "transport",
-     .type = LEAT_F_STRING,
-     .offset = LEAT_AT(S, transport, const char *),
-     .def = "tcp",
-     .doc = "\"tcp\" or \"unix\"."},
     LEAT_SERVER_COMMON,
     LEAT_UINT(S, max_recv_msg_size_mib, "0",
               "Largest message, as sent and again when decompressed; 0: 4 MiB.", .unit = "MiB",

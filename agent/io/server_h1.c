@@ -14,6 +14,7 @@
 #define CHUNK_OVERHEAD_PER 16
 #define REPLY_HEAD         512 /* what the headers of a reply usually need */
 #define REPLY_MAX          ((size_t)4 * 1024 * 1024)
+#define REPLY_KEPT         ((size_t)2 * 1024) /* room that an idle connection keeps for replies */
 
 static void feed(struct leat_h1 *h, const uint8_t *data, size_t len);
 
@@ -66,6 +67,8 @@ static void reply_written(struct leat_h1 *h)
     h->call = NULL;
     h->writing = false;
     h->answered = true;
+    if (h->reply.cap > REPLY_KEPT)
+        leat_text_done(&h->reply);
     leat_call_free(c);
     if (h->p->server == NULL)
         return;
@@ -171,24 +174,19 @@ static void write_head(struct leat_h1 *h, const struct leat_reply *r, struct lea
 static void h1_reply(struct leat_call *c, const struct leat_reply *r)
 {
     struct leat_h1 *h = c->peer->session;
-    struct leat_text t;
-    uint8_t *at;
 
     h->phase = LEAT_H1_ANSWER;
     h->write_since = leat_clock_mono();
     if (!h->complete || h->p->server->draining || !h->p->server->conf->keep_alives_enabled ||
         !llhttp_should_keep_alive(&h->parser))
         h->last = true;
-    leat_text_init(&t, REPLY_MAX + LEAT_HEAD_MAX);
-    write_head(h, r, &t);
-    at = leat_text_ok(&t) ? (uint8_t *)t.data : NULL;
-    c->out_more = at;
-    if (at == NULL) {
-        leat_text_done(&t);
+    leat_text_clear(&h->reply);
+    write_head(h, r, &h->reply);
+    if (!leat_text_ok(&h->reply)) {
         give_up(h);
         return;
     }
-    h->out = leat_bytes(at, t.len);
+    h->out = leat_text_bytes(&h->reply);
     write_reply(h);
 }
 
@@ -384,6 +382,7 @@ static int h1_open(struct leat_peer *p)
     h->p = p;
     h->again.run = carry_on;
     leat_list_init(&h->again.link);
+    leat_text_init(&h->reply, REPLY_MAX + LEAT_HEAD_MAX);
     p->session = h;
     begin_idle(h);
     return 0;
@@ -395,6 +394,7 @@ static void h1_closed(struct leat_peer *p)
 
     leat_task_cancel(&h->again);
     drop_stash(h);
+    leat_text_done(&h->reply);
     leat_free(h);
 }
 

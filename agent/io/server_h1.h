@@ -2,6 +2,7 @@
 #ifndef LEAT_IO_SERVER_H1_H
 #define LEAT_IO_SERVER_H1_H
 
+#include "base/text.h"
 #include <llhttp.h>
 
 #include "io/server_internal.h"
@@ -39,7 +40,8 @@ struct leat_h1 {
     uint64_t skip;          /* bytes of a refused body that are still to come */
     struct leat_buf *stash; /* bytes that came behind a request not yet answered */
     size_t stash_at;
-    struct leat_bytes out; /* reply that waits for "100 Continue" to be written */
+    struct leat_bytes out;  /* reply that waits for "100 Continue" to be written */
+    struct leat_text reply; /* its bytes until they are written; kept for the next one */
     struct leat_task again;
 };
 

@@ -114,6 +114,48 @@ static bool host_is_sound(struct leat_h1 *h)
     return false;
 }
 
+struct codings {
+    unsigned count;
+    bool unknown;
+};
+
+static bool look_at_coding(void *arg, struct leat_bytes name, struct leat_bytes value)
+{
+    struct codings *found = arg;
+
+    if (!leat_bytes_is(name, "transfer-encoding"))
+        return true;
+    while (value.len != 0 &&
+           (value.data[value.len - 1] == ' ' || value.data[value.len - 1] == '\t'))
+        value.len--;
+    found->count++;
+    found->unknown |= !leat_bytes_is_nocase(value, "chunked");
+    return true;
+}
+
+/* "chunked", once, and not in HTTP/1.0 (RFC 9112 section 6.1): whoever says more might mean another
+ * end of the body than we do. */
+static bool coding_is_sound(struct leat_h1 *h)
+{
+    struct codings found = {0};
+
+    leat_call_headers(h->call, look_at_coding, &found);
+    if (found.count == 0)
+        return true;
+    if (h->parser.http_minor == 0)
+        leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, 0,
+                         "Transfer-Encoding in an HTTP/1.0 request");
+    else if (found.count > 1 || !(h->parser.flags & F_CHUNKED))
+        leat_call_refuse(h->call, LEAT_REFUSED_MALFORMED, 0,
+                         "Transfer-Encoding must say chunked, once");
+    else if (found.unknown)
+        leat_call_refuse(h->call, LEAT_REFUSED_ENCODING, 501,
+                         "the only transfer coding known here is chunked");
+    else
+        return true;
+    return false;
+}
+
 /* What is judged before the service's routes are. False: answered. */
 static bool head_is_sound(struct leat_h1 *h)
 {
@@ -125,7 +167,7 @@ static bool head_is_sound(struct leat_h1 *h)
                          "this port speaks gRPC over HTTP/2; OTLP/HTTP is usually port 4318");
     else if (h->parser.http_major != 1)
         leat_call_refuse(c, LEAT_REFUSED_MALFORMED, 505, "HTTP/1.1 is spoken here");
-    else if (c->too_long || c->no_memory || host_is_sound(h)) {
+    else if (c->too_long || c->no_memory || (host_is_sound(h) && coding_is_sound(h))) {
         h->last = false;
         return true;
     }
@@ -206,8 +248,8 @@ size_t leat_h1_scan(struct leat_h1 *h, const uint8_t *data, size_t len, bool *re
             *ret_status = 400; /* a bare CR or LF */
         } else if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t')) {
             *ret_status = 400; /* a folded line, or a blank in a name */
-        } else if (b == '\0') {
-            *ret_status = 400;
+        } else if (b == '\0' || (b == ':' && h->lines != 0 && h->line == 0)) {
+            *ret_status = 400; /* a header without a name */
         } else if (h->lines == 0 && h->line >= REQUEST_LINE_MAX) {
             *ret_status = 414;
         } else if (h->head > HEAD_BYTES_MAX) {

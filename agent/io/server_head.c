@@ -24,6 +24,7 @@ static const char *const wanted[] = {
     "grpc-timeout",
     "host",
     "origin",
+    "transfer-encoding",
     "user-agent",
 };
 

@@ -41,6 +41,7 @@ const char *leat_http_reason(uint32_t status)
         {502, "Bad Gateway"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

@@ -13,6 +13,7 @@
 #include "io/tls_internal.h"
 
 #define LOOK_EVERY (10 * LEAT_SEC) /* at the files, where reload_interval is 0 */
+#define LOOK_CA    LEAT_SEC        /* … and where client_ca_file_reload is on: who is let in */
 #define NFILES     4
 
 /* What tells one version of a file from the next. */
@@ -72,7 +73,7 @@ const struct leat_field leat_tls_server_fields[] = {
                 "File with the certificates that clients' certificates must come from: clients "
                 "without one are refused."),
     LEAT_BOOL(CONF, client_ca_file_reload, "false",
-              "Also looks at client_ca_file for a new version."),
+              "Also looks at client_ca_file for a new version, every second."),
     LEAT_END,
 };
 
@@ -224,6 +225,13 @@ static SSL_CTX *make_context(const struct leat_tls *t, struct leat_err *err)
     return ctx;
 }
 
+static int64_t look_every(const struct leat_tls_conf *conf)
+{
+    int64_t span = conf->reload_interval > 0 ? conf->reload_interval : LOOK_EVERY;
+
+    return conf->client_ca_file_reload && span > LOOK_CA ? LOOK_CA : span;
+}
+
 /* New connections get the new certificates; those that live keep what they have. */
 static void reload(struct leat_tls *t)
 {
@@ -232,7 +240,7 @@ static void reload(struct leat_tls *t)
     struct leat_err err;
     SSL_CTX *ctx;
 
-    if (now - t->looked_at < (t->conf.reload_interval > 0 ? t->conf.reload_interval : LOOK_EVERY))
+    if (now - t->looked_at < look_every(&t->conf))
         return;
     t->looked_at = now;
     take_stamps(t, stamps);

@@ -226,6 +226,7 @@ int leat_cli_main(int argc, char **argv)
 {
     struct leat_cli cli = {.output = "text", .mode = "redacted"};
     const struct command *command = &commands[0];
+    unsigned words;
     int from = 1;
 
     if (argc > 1 && argv[1][0] != '-') {
@@ -247,10 +248,11 @@ int leat_cli_main(int argc, char **argv)
         return unknown_command(argv[1]);
     if (parse(&cli, argc, argv, from) < 0)
         return LEAT_EXIT_USAGE;
-    if (cli.nrest > 0 && command->run != leat_cmd_manual) {
-        usage(find_command(cli.rest[0]) != NULL ? "'%s' is a command: it must be the first word"
-                                                : "'%s' is one word too many",
-              cli.rest[0]);
+    words = command->run == leat_cmd_manual ? 1 : 0;
+    if (cli.nrest > words) {
+        usage(find_command(cli.rest[words]) != NULL ? "'%s' is a command: it must be the first word"
+                                                    : "'%s' is one word too many",
+              cli.rest[words]);
         return LEAT_EXIT_USAGE;
     }
     return command->run(&cli);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json_quote.h"
 #include "base/mem.h"
 #include "config/manual.h"
 #include "run/cli.h"
@@ -66,7 +67,7 @@ static void component_json(const struct leat_component *c, struct leat_text *out
     if (c->kind != LEAT_EXTENSION)
         list_signals(c->signals, ", ", "\"", out);
     leat_text_str(out, "], \"summary\": ");
-    leat_manual_json_string(c->summary, out);
+    leat_json_quote(out, leat_bytes_str(c->summary));
     leat_text_str(out, ", \"available\": ");
     leat_text_str(out, c->missing ? "false" : "true");
     leat_text_char(out, '}');

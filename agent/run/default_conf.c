@@ -1,14 +1,19 @@
 /* What runs without a configuration file. */
 #include "run/default_conf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/bytes.h"
+#include "base/json_quote.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "config/manual.h"
 
-#define MAX_TEXT ((size_t)256 * 1024)
+#define MAX_TEXT       ((size_t)256 * 1024)
+#define MAX_TIMEOUT_MS 86400000L
 
 static const char *variable(const char *name)
 {
@@ -32,7 +37,7 @@ static void add_string(struct leat_text *out, const char *text)
             leat_text_char(&doubled, '$');
         leat_text_char(&doubled, *text);
     }
-    leat_manual_json_string(leat_text_get(&doubled), out);
+    leat_json_quote(out, leat_text_bytes(&doubled));
     leat_text_done(&doubled);
 }
 
@@ -45,65 +50,84 @@ static void add_key(struct leat_text *out, const char *indent, const char *key, 
     leat_text_char(out, '\n');
 }
 
-/* W3C Baggage form: key=value,key=value, percent-encoded. */
-static void decode_percent(const char *from, size_t len, struct leat_text *out)
+/* The next "key=value" of the list (W3C Baggage form: percent-encoded), decoded. Entries of another
+ * form are passed over, as the specification of the variable asks. NULL: no more; otherwise where
+ * to go on. */
+static const char *next_header(const char *list, bool warn, struct leat_text *name,
+                               struct leat_text *value)
 {
-    for (size_t i = 0; i < len; i++) {
-        uint8_t byte;
-        if (from[i] == '%' && i + 2 < len &&
-            leat_hex_decode(leat_bytes(from + i + 1, 2), &byte) == 1) {
-            leat_text_char(out, (char)byte);
-            i += 2;
-        } else {
-            leat_text_char(out, from[i]);
-        }
+    while (*list != '\0') {
+        size_t len = strcspn(list, ",");
+        const char *equals = memchr(list, '=', len);
+        size_t key_len = equals ? (size_t)(equals - list) : 0;
+        leat_text_clear(name);
+        leat_text_clear(value);
+        leat_text_percent_decode(name, leat_bytes_trim(leat_bytes(list, key_len)));
+        if (equals != NULL)
+            leat_text_percent_decode(value,
+                                     leat_bytes_trim(leat_bytes(equals + 1, len - key_len - 1)));
+        list += len;
+        list += *list == ',';
+        if (name->len > 0)
+            return list;
+        if (len > 0 && warn)
+            leat_warn(NULL, "OTEL_EXPORTER_OTLP_HEADERS: an entry is not key=value: ignored");
     }
+    return NULL;
 }
 
-static void trim(const char **at, size_t *len)
+/* Stands in `list` once more: the last one counts. */
+static bool comes_again(const char *list, const struct leat_text *name)
 {
-    while (*len > 0 && (**at == ' ' || **at == '\t')) {
-        (*at)++;
-        (*len)--;
-    }
-    while (*len > 0 && ((*at)[*len - 1] == ' ' || (*at)[*len - 1] == '\t'))
-        (*len)--;
-}
+    struct leat_text other, value;
+    bool found = false;
 
-static void add_header(struct leat_text *out, const char *key, size_t key_len, const char *value,
-                       size_t value_len)
-{
-    struct leat_text name, text;
-
-    leat_text_init(&name, MAX_TEXT);
-    leat_text_init(&text, MAX_TEXT);
-    trim(&key, &key_len);
-    trim(&value, &value_len);
-    decode_percent(key, key_len, &name);
-    decode_percent(value, value_len, &text);
-    leat_text_str(out, "      ");
-    add_string(out, leat_text_get(&name));
-    leat_text_str(out, ": ");
-    add_string(out, leat_text_get(&text));
-    leat_text_char(out, '\n');
-    leat_text_done(&name);
-    leat_text_done(&text);
+    leat_text_init(&other, MAX_TEXT);
+    leat_text_init(&value, MAX_TEXT);
+    while (!found && (list = next_header(list, false, &other, &value)) != NULL)
+        found = strcasecmp(leat_text_get(&other), leat_text_get(name)) == 0;
+    leat_text_done(&other);
+    leat_text_done(&value);
+    return found;
 }
 
 static void add_headers(struct leat_text *out, const char *list)
 {
+    struct leat_text name, value;
+
     if (list == NULL)
         return;
+    leat_text_init(&name, MAX_TEXT);
+    leat_text_init(&value, MAX_TEXT);
     leat_text_str(out, "    headers:\n");
-    while (*list != '\0') {
-        size_t len = strcspn(list, ",");
-        const char *equals = memchr(list, '=', len);
-        if (equals != NULL)
-            add_header(out, list, (size_t)(equals - list), equals + 1,
-                       len - (size_t)(equals - list) - 1);
-        list += len;
-        list += *list == ',';
+    while ((list = next_header(list, true, &name, &value)) != NULL) {
+        if (comes_again(list, &name))
+            continue;
+        leat_text_str(out, "      ");
+        add_string(out, leat_text_get(&name));
+        leat_text_str(out, ": ");
+        add_string(out, leat_text_get(&value));
+        leat_text_char(out, '\n');
     }
+    leat_text_done(&name);
+    leat_text_done(&value);
+}
+
+/* Whole milliseconds; anything else is ignored with a warning. */
+static void add_timeout(struct leat_text *out, const char *text)
+{
+    char *end;
+    long ms;
+
+    if (text == NULL)
+        return;
+    ms = strtol(text, &end, 10);
+    if (*end != '\0' || ms < 1 || ms > MAX_TIMEOUT_MS) {
+        leat_warn(NULL, "OTEL_EXPORTER_OTLP_TIMEOUT: '%s' is not a number of milliseconds: ignored",
+                  text);
+        return;
+    }
+    leat_text_printf(out, "    timeout: %ldms\n", ms);
 }
 
 static void add_tls(struct leat_text *out, bool clear)
@@ -127,7 +151,6 @@ static bool is_clear(const char *endpoint)
 static const char *add_forwarding(struct leat_text *out, const char *endpoint)
 {
     const char *protocol = variable("PROTOCOL"), *compression = variable("COMPRESSION");
-    const char *timeout = variable("TIMEOUT");
     bool grpc = protocol != NULL && strcmp(protocol, "grpc") == 0;
     const char *type = grpc ? "otlp_grpc" : "otlp_http";
 
@@ -136,8 +159,7 @@ static const char *add_forwarding(struct leat_text *out, const char *endpoint)
     add_key(out, "    ", "compression", compression ? compression : "none");
     if (!grpc && protocol != NULL && strcmp(protocol, "http/json") == 0)
         leat_text_str(out, "    encoding: json\n");
-    if (timeout != NULL)
-        leat_text_printf(out, "    timeout: %ldms\n", strtol(timeout, NULL, 10));
+    add_timeout(out, variable("TIMEOUT"));
     add_headers(out, variable("HEADERS"));
     add_tls(out, is_clear(endpoint));
     return type;

@@ -193,7 +193,19 @@ static enum leat_promise promise_of(struct leat_plan *p, struct leat_plan_pipeli
     return weakest;
 }
 
-/* A connector that carries the signal of one side must carry it on the other. */
+static bool feeds_any(const struct leat_plan *p, const struct leat_plan_item *connector)
+{
+    struct leat_plan_pipeline *one;
+
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        if (leat_plan_behind(p, connector, (enum leat_signal)s, &one, 1) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A connector that carries the signal of one side must carry it on the other. (One that feeds
+ * nothing at all the document has spoken of.) */
 static void check_connectors(struct leat_plan *p, struct leat_diags *diags)
 {
     struct leat_plan_pipeline *one;
@@ -202,7 +214,7 @@ static void check_connectors(struct leat_plan *p, struct leat_diags *diags)
         const struct leat_pipeline *in = p->pipelines[i].pipeline;
         for (size_t k = 0; k < in->nexporters; k++) {
             struct leat_plan_item *item = p->pipelines[i].exporters[k];
-            if (item != NULL && item->component->kind == LEAT_CONNECTOR &&
+            if (item != NULL && item->component->kind == LEAT_CONNECTOR && feeds_any(p, item) &&
                 leat_plan_behind(p, item, in->signal, &one, 1) == 0)
                 leat_diags_error(diags, in->exporters[k].at, in->id, NULL,
                                  "connector '%s' gets %s here, but no %s pipeline has it as a "

@@ -44,6 +44,8 @@ class Extensions(lib.Case):
                     lib.wait_until(lambda: lib.get(port).status == 503, "it says that it stops")
                 finally:
                     release.set()
+                # Leaving the block would send a second signal, which ends it at once.
+                self.assertEqual(leat.wait(), 0)
             self.assertIn("held", sink.got("logs"))
 
     def test_zpages(self):

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/meter.h"
+#include "flow/ledger.h"
 #include "io/h2.h"
 #include "lib/path_far.h"
 
@@ -20,6 +22,7 @@ struct side {
     bool grpc;
     uint16_t port; /* set before point 1 is left */
     uint32_t delivered;
+    size_t largest; /* body */
 };
 
 /* One request after the other over one connection. */
@@ -40,6 +43,7 @@ static void load(struct path_far *f)
         snprintf(name, sizeof name, "r%d", i);
         leat_text_clear(&body);
         path_request(LEAT_TRACES, name, 20, &body);
+        s->largest = body.len > s->largest ? body.len : s->largest;
         path_client_send(&c, &sent, LEAT_TRACES, leat_text_bytes(&body));
         PATH_UNTIL(f->loop, sent.done);
         s->delivered +=
@@ -83,6 +87,9 @@ static void count(bool grpc, const char *exporter, double *ret_own, double *ret_
     h2 = leat_h2_tries() - h2;
     path_far_go(&f, 3);
     path_far_join(&f, loop);
+    /* One buffer of the body's size, and none for what goes out. */
+    assert_int_equal(p.budget.peak, s.largest);
+    assert_int_equal(p.scratch.peak, 0);
     path_program_drain(&p);
     path_program_close(&p);
     leat_loop_free(loop);

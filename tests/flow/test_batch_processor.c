@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/meter.h"
+#include "flow/ledger.h"
 #include "flow/origin.h"
 #include "lib/flow_rig.h"
 #include "lib/path_conf.h"

@@ -3,7 +3,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/budget.h"
+#include "base/buf.h"
 #include "base/check.h"
+#include "base/err.h"
 #include "io/codec.h"
 
 #define FUZZ_MAX    ((size_t)1 << 20)

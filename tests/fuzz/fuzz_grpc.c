@@ -1,6 +1,7 @@
 /* gRPC's small formats: what is written is read back the same. */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "io/grpc.h"
 
 static void message(const uint8_t *data, size_t len)

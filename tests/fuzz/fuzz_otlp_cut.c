@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/check.h"
 #include "fuzz/otlp_mutator.h"
 #include "proto/otlp_cut.h"

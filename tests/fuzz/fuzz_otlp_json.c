@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "proto/otlp_json.h"
 
 static struct leat_buf *must_read(enum leat_signal s, struct leat_bytes json)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "proto/otlp_reply.h"
 
 static void again(const struct leat_rpc_status *st)

@@ -13,8 +13,7 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "flow/ledger.h"
-#include "proto/otlp_make.h"
-#include "proto/otlp_match.h"
+#include "lib/path_records.h"
 
 #define PATIENCE (10 * LEAT_SEC)
 
@@ -41,29 +40,11 @@ void rig_caller_init(struct rig_caller *c)
 struct leat_batch *rig_logs(const char *name, uint32_t items, struct rig_caller *c)
 {
     struct leat_text text;
-    struct leat_make m;
     struct leat_buf *buf;
     struct leat_batch *b;
 
     leat_text_init(&text, 1 << 24);
-    leat_make_init(&m, &text);
-    leat_make_open(&m, 1);
-    leat_make_open(&m, 1);
-    leat_make_attr_string(&m, 1, "service.name", name);
-    leat_make_close(&m);
-    leat_make_open(&m, 2);
-    for (uint32_t i = 0; i < items; i++) {
-        char body[64];
-        snprintf(body, sizeof body, "%s-%u", name, i);
-        leat_make_open(&m, 2);
-        leat_make_open(&m, 5);
-        leat_make_string(&m, 1, body);
-        leat_make_close(&m);
-        leat_make_close(&m);
-    }
-    leat_make_close(&m);
-    leat_make_close(&m);
-    LEAT_CHECK(leat_text_ok(&text));
+    path_request(LEAT_LOGS, name, items, &text);
     buf = leat_buf_new(&everything, text.len);
     memcpy(buf->data, text.data, text.len);
     buf->len = text.len;
@@ -79,18 +60,8 @@ typedef void (*body_visit)(void *arg, struct leat_bytes body);
 
 static void each_body(const struct leat_batch *b, body_visit visit, void *arg)
 {
-    for (uint32_t i = 0; i < b->nparts; i++) {
-        struct leat_wire resources = leat_wire_of(leat_bytes(b->parts[i].data, b->parts[i].len));
-        struct leat_bytes resource, scope, record;
-        while (leat_otlp_next(&resources, 1, &resource)) {
-            struct leat_wire scopes = leat_wire_of(resource);
-            while (leat_otlp_next(&scopes, 2, &scope)) {
-                struct leat_wire records = leat_wire_of(scope);
-                while (leat_otlp_next(&records, 2, &record))
-                    visit(arg, leat_otlp_value_read(leat_otlp_get(record, 5)).bytes);
-            }
-        }
-    }
+    for (uint32_t i = 0; i < b->nparts; i++)
+        path_names(LEAT_LOGS, leat_bytes(b->parts[i].data, b->parts[i].len), visit, arg);
 }
 
 static void add_body(void *arg, struct leat_bytes body)

@@ -126,7 +126,8 @@ static void check_books(void *arg, size_t nth, const char *id, const struct leat
 
 void path_program_close(struct path_program *p)
 {
-    leat_graph_close(p->graph);
+    if (!p->closed)
+        leat_graph_close(p->graph);
     leat_graph_ledgers(p->graph, check_books, NULL);
     leat_graph_free(p->graph);
     leat_mailbox_free(p->mailbox);

@@ -17,6 +17,7 @@ struct path_program {
     struct leat_meter *meter;
     struct leat_graph *graph;
     volatile uint32_t drained;
+    bool closed; /* the graph is, by hand */
 };
 
 /* No log lines: tests provoke many. */

@@ -4,6 +4,8 @@
 #define LEAT_TESTS_PATH_SINK_H
 
 #include "base/budget.h"
+#include "base/buf.h"
+#include "io/codec.h"
 #include "io/server.h"
 #include "lib/path_records.h"
 

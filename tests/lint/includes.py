@@ -27,7 +27,7 @@ SYSTEM = {
     "config": {"libfyaml"},
     "io": {"uv", "nghttp2", "llhttp", "openssl", "isal", "zlib", "zstd", "snappy", "lz4",
            "crypt"},
-    "proto": {"protobuf-c", "yajl"},
+    "proto": set(),
     "flow": set(),
     "receivers": set(),
     "processors": set(),
@@ -45,7 +45,7 @@ LIBRARIES = [
      execinfo|fcntl|float|fnmatch|getopt|glob|grp|ifaddrs|inttypes|iso646|langinfo|libgen|limits|
      locale|malloc|math|memory|netdb|poll|pthread|pwd|regex|sched|semaphore|setjmp|signal|spawn|
      stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|
-     sysexits|syslog|termios|threads|time|uchar|unistd|utime|wchar|wctype|immintrin|x86intrin|
+     sysexits|syslog|termios|threads|time|uchar|unistd|utime|wchar|wctype|emmintrin|immintrin|x86intrin|
      arm_neon|cpuid)\.h"""),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

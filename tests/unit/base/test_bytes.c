@@ -30,6 +30,30 @@ static void comparing(void **state)
     assert_true(leat_bytes_eq_secret(leat_bytes(NULL, 0), leat_bytes(NULL, 0)));
 }
 
+static void trimming(void **state)
+{
+    char text[] = "X-\xc3\x84 @[Az";
+
+    (void)state;
+    assert_true(leat_bytes_is(leat_bytes_trim(leat_bytes_str(" \t a b\t ")), "a b"));
+    assert_int_equal(leat_bytes_trim(leat_bytes_str(" \t ")).len, 0);
+    assert_int_equal(leat_bytes_trim(leat_bytes(NULL, 0)).len, 0);
+    leat_lower(text, sizeof text - 1);
+    assert_string_equal(text, "x-\xc3\x84 @[az");
+}
+
+static void first_sequence(void **state)
+{
+    (void)state;
+    assert_int_equal(leat_utf8_len(leat_bytes(NULL, 0)), 0);
+    assert_int_equal(leat_utf8_len(leat_bytes_str("ab")), 1);
+    assert_int_equal(leat_utf8_len(leat_bytes_str("\xc3\xa4x")), 2);
+    assert_int_equal(leat_utf8_len(leat_bytes_str("\xe2\x82\xacx")), 3);
+    assert_int_equal(leat_utf8_len(leat_bytes_str("\xf0\x9f\x98\x80x")), 4);
+    assert_int_equal(leat_utf8_len(leat_bytes("\xf0\x9f\x98\x80", 3)), 0);
+    assert_int_equal(leat_utf8_len(leat_bytes_str("\x80")), 0);
+}
+
 /* RFC 3629 section 3 and 4, said again in the plainest way. */
 static bool oracle(uint32_t v, const uint8_t *s, size_t n)
 {
@@ -148,6 +172,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparing),
+        cmocka_unit_test(trimming),
+        cmocka_unit_test(first_sequence),
         cmocka_unit_test(utf8),
         cmocka_unit_test(utf8_in_longer_text),
         cmocka_unit_test(hex),

@@ -32,6 +32,17 @@ static void real_time(void **state)
     assert_true(leat_clock_wall() > 1600000000 * LEAT_SEC);
 }
 
+static void as_text(void **state)
+{
+    char text[LEAT_CLOCK_TEXT];
+
+    (void)state;
+    assert_string_equal(leat_clock_text(0, text), "1970-01-01T00:00:00.000Z");
+    assert_string_equal(leat_clock_text(INT64_C(1795273200042999999), text),
+                        "2026-11-21T15:00:00.042Z");
+    assert_string_equal(leat_clock_text(INT64_MAX, text), "2262-04-11T23:47:16.854Z");
+}
+
 static void chance(void **state)
 {
     uint64_t first[8];
@@ -53,6 +64,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fake_time),
         cmocka_unit_test(real_time),
+        cmocka_unit_test(as_text),
         cmocka_unit_test(chance),
     };
 

@@ -80,12 +80,24 @@ static void no_memory_sticks(void **state)
     leat_text_done(&t);
 }
 
+static void percent_escapes_are_decoded(void **state)
+{
+    struct leat_text t;
+
+    (void)state;
+    leat_text_init(&t, 100);
+    leat_text_percent_decode(&t, leat_bytes_str("a%20b%c3%A4%2x%%41%4"));
+    assert_string_equal(leat_text_get(&t), "a b\xc3\xa4%2x%A%4");
+    leat_text_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_grows),
         cmocka_unit_test(the_maximum_sticks),
         cmocka_unit_test(no_memory_sticks),
+        cmocka_unit_test(percent_escapes_are_decoded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

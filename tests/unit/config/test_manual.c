@@ -123,24 +123,12 @@ static void json_schema(void **state)
     leat_text_done(&t);
 }
 
-static void json_strings(void **state)
-{
-    struct leat_text t;
-
-    (void)state;
-    leat_text_init(&t, 1000);
-    leat_manual_json_string("a\"b\\c\n\t\x01\x7f\xc3\xa4", &t);
-    assert_string_equal(leat_text_get(&t), "\"a\\\"b\\\\c\\n\\t\\u0001\\u007f\xc3\xa4\"");
-    leat_text_done(&t);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(markdown),
         cmocka_unit_test(sample),
         cmocka_unit_test(json_schema),
-        cmocka_unit_test(json_strings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

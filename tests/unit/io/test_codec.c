@@ -1,6 +1,6 @@
 /* Codecs: round trips, and streams that others made. */
-#include "base/err.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "codec_help.h"
 
 #include <zlib.h>

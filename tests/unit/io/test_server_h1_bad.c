@@ -70,6 +70,14 @@ static void bad_requests_are_refused(void **state)
          "400 "},
         {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "400 "},
         {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n", "400 "},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, "
+         "chunked\r\n\r\n0\r\n\r\n",
+         "501 Not Implemented"},
+        {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+         "chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         "400 "},
+        {"POST /v1/traces HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400 "},
+        {"GET /health HTTP/1.1\r\nHost: a\r\n:path: /v1/traces\r\n\r\n", "400 "},
         {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "400 "},
         {"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
          "chunked\r\n\r\nfffffffffffffffff\r\n",
@@ -82,7 +90,7 @@ static void bad_requests_are_refused(void **state)
         {"GET /health HTTP/1.1\r\nHost : a\r\n\r\n", "400 "},
         {"GET /health HTTP/1.1\r\n\r\n", "400 "},
         {"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 "},
-        {"GET /health HTTP/2.0\r\nHost: a\r\n\r\n", "505 "},
+        {"GET /health HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"},
         {"GET /health HTTP/9.9\r\nHost: a\r\n\r\n", "400 "},
         {"GARBAGE\r\n\r\n", "400 "},
         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n", "400 "},

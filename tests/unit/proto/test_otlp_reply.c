@@ -308,6 +308,11 @@ static void test_codes(void **state)
     assert_int_equal(leat_grpc_to_http(UINT32_MAX), 500);
     for (size_t i = 0; i < sizeof back / sizeof *back; i++)
         assert_int_equal(leat_http_to_grpc(back[i].http), back[i].grpc);
+    for (uint32_t code = 0; code < 18; code++) {
+        bool again = code == 1 || code == 4 || code == 10 || code == 11 || code == 14 || code == 15;
+        assert_int_equal(leat_grpc_may_retry(code, false), again);
+        assert_int_equal(leat_grpc_may_retry(code, true), again || code == 8);
+    }
     assert_string_equal(leat_grpc_code_name(14), "UNAVAILABLE");
     assert_string_equal(leat_grpc_code_name(16), "UNAUTHENTICATED");
     assert_string_equal(leat_grpc_code_name(17), "UNKNOWN");

@@ -367,6 +367,22 @@ static void test_metrics_detailed(void **state)
 }
 
 /* Indices and counts go on over the parts of a batch. */
+/* C1 controls and what turns the direction of text, in a body and inside a map. */
+static void test_nothing_steers(void **state)
+{
+    static const char json[] = "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{"
+                               "\"kvlistValue\":{\"values\":["
+                               "{\"key\":\"k\\u009b\",\"value\":{\"stringValue\":"
+                               "\"\\u009b31m\\u202e\\u007f\\u001b\\n\\\"\\\\\\u00e4\"}}]"
+                               "}}},{\"body\":{\"stringValue\":\"\\u009b31m\"}}]}]}]}";
+
+    (void)state;
+    shows(NORMAL, LEAT_LOGS, json,
+          "ResourceLog #0\nScopeLog #0\n"
+          "{\"k\\u009b\":\"\\u009b31m\\u202e\\u007f\\u001b\\n\\\"\\\\\xc3\xa4\"} \n"
+          "\\xc2\\x9b31m \n");
+}
+
 static void test_parts(void **state)
 {
     /* {resourceLogs: [{}, {}]} and {resourceLogs: [{}]} */
@@ -455,8 +471,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs),    cmocka_unit_test(test_spans),
         cmocka_unit_test(test_metrics), cmocka_unit_test(test_metrics_detailed),
-        cmocka_unit_test(test_parts),   cmocka_unit_test(test_colour),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_parts),   cmocka_unit_test(test_nothing_steers),
+        cmocka_unit_test(test_colour),  cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
