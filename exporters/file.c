@@ -2,9 +2,11 @@
  *
  * Source of keys, defaults and format: contrib exporter/fileexporter. */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +42,11 @@ struct file_conf {
     const char *compression;
     bool append;
     int64_t flush_interval;
+    bool create_directory;
+    const char *directory_permissions, *encoding;
+    struct compression_conf {
+        int64_t level;
+    } compression_params;
     struct group_by_conf {
         bool enabled;
     } group_by;
@@ -66,6 +73,11 @@ static const struct leat_field group_by_fields[] = {
     LEAT_END,
 };
 
+static const struct leat_field compression_fields[] = {
+    LEAT_INT(struct compression_conf, level, "0", "Level of zstd; 0: its default."),
+    LEAT_END,
+};
+
 static const struct leat_field fields[] = {
     LEAT_STRING(struct file_conf, path, NULL, "The file.", .flags = LEAT_REQUIRED),
     LEAT_GROUP(struct file_conf, rotation, rotation_fields, struct rotation_conf,
@@ -75,6 +87,13 @@ static const struct leat_field fields[] = {
               "json: one request per line; proto: messages with a 4-byte big-endian length."),
     LEAT_STRING(struct file_conf, compression, NULL,
                 "zstd: each message is compressed, and has a length before it."),
+    LEAT_GROUP(struct file_conf, compression_params, compression_fields, struct compression_conf,
+               "Tuning of the compression."),
+    LEAT_BOOL(struct file_conf, create_directory, "false",
+              "Makes the folders of the path that are missing."),
+    LEAT_STRING(struct file_conf, directory_permissions, "0755",
+                "Permissions of the folders that are made, in octal."),
+    LEAT_STRING(struct file_conf, encoding, NULL, "Not supported: refused when set."),
     LEAT_BOOL(struct file_conf, append, "false", "Go on at the end of an existing file."),
     LEAT_DURATION(struct file_conf, flush_interval, "1s",
                   "Accepted; Leat hands every request to the system at once.", .min = 0,
@@ -93,6 +112,7 @@ struct file_exporter {
     struct leat_link records; /* being written */
     uint64_t size;            /* with what is queued */
     bool compress;
+    int level;
     void (*drained)(void *house);
     void *house;
 };
@@ -107,9 +127,38 @@ struct record {
     struct leat_buf *packed; /* NULL: `text` is written */
 };
 
+/* "0755"; -1: no permissions. */
+static long permissions(const char *text)
+{
+    char *end;
+    long mode = strtol(text, &end, 8);
+
+    return text[0] >= '0' && text[0] <= '7' && *end == '\0' && mode <= 0777 ? mode : -1;
+}
+
+static void check_more(const struct file_conf *conf, struct leat_check *c)
+{
+    struct leat_err err;
+
+    if (conf->encoding != NULL && conf->encoding[0] != '\0')
+        leat_check_error(c, "encoding",
+                         "Leat has no encoding extensions: remove 'encoding' and set format to "
+                         "json or proto");
+    if (permissions(conf->directory_permissions) < 0)
+        leat_check_error(c, "directory_permissions", "must be permissions in octal, like 0755");
+    else if (leat_check_written(c, "directory_permissions") && !conf->create_directory)
+        leat_check_error(c, "directory_permissions", "needs 'create_directory: true' beside it");
+    if (conf->compression_params.level != 0 &&
+        (conf->compression_params.level > INT32_MAX || conf->compression_params.level < INT32_MIN ||
+         leat_codec_level_check(LEAT_CODEC_ZSTD, (int)conf->compression_params.level, &err) != 0))
+        leat_check_error(c, "compression_params.level", "is no level of zstd");
+}
+
 static void check(const void *conf_, struct leat_check *c)
 {
     const struct file_conf *conf = conf_;
+
+    check_more(conf, c);
 
     if (conf->compression != NULL && conf->compression[0] != '\0' &&
         strcmp(conf->compression, "zstd") != 0)
@@ -318,8 +367,8 @@ static int frame(struct file_exporter *e, struct record *r)
     }
     leat_text_init(&r->text, MAX_TEXT);
     if (e->compress) {
-        if (leat_deflate(e->env->codecs, LEAT_CODEC_ZSTD, LEAT_LEVEL_DEFAULT, &plain, 1,
-                         e->env->scratch, &r->packed, &err) != LEAT_CODEC_OK) {
+        if (leat_deflate(e->env->codecs, LEAT_CODEC_ZSTD, e->level, &plain, 1, e->env->scratch,
+                         &r->packed, &err) != LEAT_CODEC_OK) {
             leat_text_done(&message);
             return -1;
         }
@@ -370,6 +419,24 @@ static void file_take(void *self, struct leat_batch *batch)
 
 /* --- life */
 
+/* The folders that `path` stands in, from the top. */
+static int make_folders(const struct file_conf *conf, struct leat_err *err)
+{
+    char *path = leat_strdup(conf->path);
+    mode_t mode = (mode_t)permissions(conf->directory_permissions);
+    int result = 0;
+
+    for (char *slash = strchr(path + 1, '/'); slash != NULL && result == 0;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, mode) != 0 && errno != EEXIST)
+            result = leat_fail(err, "cannot make the folder %s: %s", path, strerror(errno));
+        *slash = '/';
+    }
+    leat_free(path);
+    return result;
+}
+
 static int file_open(void *self, const struct leat_env *env, struct leat_err *err)
 {
     struct file_exporter *e = self;
@@ -379,6 +446,10 @@ static int file_open(void *self, const struct leat_env *env, struct leat_err *er
     e->env = env;
     leat_list_init(&e->records);
     e->compress = conf->compression != NULL && conf->compression[0] != '\0';
+    e->level = conf->compression_params.level != 0 ? (int)conf->compression_params.level
+                                                   : LEAT_LEVEL_DEFAULT;
+    if (conf->create_directory && make_folders(conf, err) < 0)
+        return -1;
     e->file = leat_file_open(env->loop, conf->path, !conf->append && !conf->has_rotation, err);
     if (e->file == NULL)
         return -1;

@@ -32,6 +32,8 @@ static const struct leat_field fields[] = {
     LEAT_NO_EFFECT("min_gc_interval_when_hard_limited", "Leat has no garbage collector"),
     LEAT_NO_EFFECT("max_gc_interval_when_soft_limited", "Leat has no garbage collector"),
     LEAT_NO_EFFECT("max_gc_interval_when_hard_limited", "Leat has no garbage collector"),
+    LEAT_NO_EFFECT("ballast_size_mib",
+                   "the collector retired it, and Leat has no garbage collector: remove it"),
     LEAT_END,
 };
 

@@ -36,6 +36,22 @@ static void put_words(const struct leat_field *f, struct leat_text *out)
     leat_text_str(out, "]}");
 }
 
+/* A pattern that takes the words in any case, as the program does. */
+static void put_any_case(const struct leat_field *f, struct leat_text *out)
+{
+    leat_text_str(out, ",{\"type\":\"string\",\"pattern\":\"^(");
+    for (size_t i = 0; f->choices[i] != NULL; i++) {
+        leat_text_str(out, i == 0 ? "" : "|");
+        for (const char *p = f->choices[i]; *p != '\0'; p++) {
+            if (*p >= 'a' && *p <= 'z')
+                leat_text_printf(out, "[%c%c]", *p - 32, *p);
+            else
+                leat_text_char(out, *p);
+        }
+    }
+    leat_text_str(out, ")$\"}");
+}
+
 static void put_texts(const struct leat_field *f, struct leat_text *out)
 {
     leat_text_str(out, "{\"type\":\"array\",\"items\":");
@@ -74,6 +90,7 @@ static void put_types(const struct leat_field *f, const struct leat_scope *scope
         break;
     case LEAT_F_ENUM:
         put_words(f, out);
+        put_any_case(f, out);
         break;
     case LEAT_F_STRINGS:
         put_texts(f, out);
@@ -136,7 +153,7 @@ static void put_property(const struct leat_field *f, const char *name,
         leat_text_str(out, ",\"anyOf\":[");
         put_types(f, scope, out, depth);
         leat_text_str(out, "," EXPANSION);
-        leat_text_str(out, (f->flags & LEAT_REQUIRED) ? "]" : ",{\"type\":\"null\"}]");
+        leat_text_str(out, leat_value_is_required(scope, f) ? "]" : ",{\"type\":\"null\"}]");
     }
     leat_text_char(out, '}');
 }
@@ -160,12 +177,14 @@ static void put_properties(const struct leat_field *fields, const struct leat_sc
 }
 
 /* A required setting with an older spelling may come by either: left to the program. */
-static void put_required(const struct leat_field *fields, struct leat_text *out, bool *first)
+static void put_required(const struct leat_field *fields, const struct leat_scope *scope,
+                         struct leat_text *out, bool *first)
 {
     for (const struct leat_field *f = fields; f->name != NULL; f++) {
+        struct leat_scope below = {.outer = scope, .field = f};
         if (f->type == LEAT_F_INLINE) {
-            put_required(f->group, out, first);
-        } else if ((f->flags & LEAT_REQUIRED) && f->alias == NULL) {
+            put_required(f->group, &below, out, first);
+        } else if (leat_value_is_required(scope, f) && f->alias == NULL) {
             leat_text_str(out, *first ? ",\"required\":[" : ",");
             *first = false;
             leat_json_quote(out, leat_bytes_str(f->name));
@@ -183,7 +202,7 @@ static void schema_object(const struct leat_field *fields, const struct leat_sco
     put_properties(fields, scope, out, depth, &first);
     leat_text_char(out, '}');
     first = true;
-    put_required(fields, out, &first);
+    put_required(fields, scope, out, &first);
     leat_text_str(out, first ? "" : "]");
     leat_text_str(out, ",\"additionalProperties\":false}");
 }

@@ -71,7 +71,8 @@ static void put_bounds(const struct leat_field *f, struct leat_text *out)
         leat_text_char(out, '.');
 }
 
-static void put_notes(const struct leat_field *f, struct leat_text *out)
+static void put_notes(const struct leat_field *f, const struct leat_scope *scope,
+                      struct leat_text *out)
 {
     leat_text_str(out, f->doc);
     put_bounds(f, out);
@@ -79,7 +80,7 @@ static void put_notes(const struct leat_field *f, struct leat_text *out)
         leat_text_printf(out, "%s`%s`", i == 0 ? " One of " : ", ", f->choices[i]);
     if (f->choices != NULL)
         leat_text_char(out, '.');
-    if (f->flags & LEAT_REQUIRED)
+    if (leat_value_is_required(scope, f))
         leat_text_str(out, " Required.");
     if (f->flags & LEAT_SECRET)
         leat_text_str(out, " Shown masked.");
@@ -160,7 +161,7 @@ static void markdown_field(struct writer *w, const struct leat_field *f,
     markdown_default(f, scope, w->out);
     leat_text_str(w->out, " | ");
     leat_text_init(&notes, 4096);
-    put_notes(f, &notes);
+    put_notes(f, scope, &notes);
     put_cell(leat_text_get(&notes), w->out);
     leat_text_done(&notes);
     leat_text_str(w->out, " |\n");
@@ -182,12 +183,13 @@ void leat_manual_fields(const struct leat_field *fields, struct leat_text *out)
 /* --- sample */
 
 /* Long sentences run on: a comment of one line is easier to take out than one of three. */
-static void sample_comment(const struct writer *w, const struct leat_field *f)
+static void sample_comment(const struct writer *w, const struct leat_field *f,
+                           const struct leat_scope *scope)
 {
     struct leat_text notes;
 
     leat_text_init(&notes, 4096);
-    put_notes(f, &notes);
+    put_notes(f, scope, &notes);
     leat_text_printf(w->out, "%*s# ", w->indent, "");
     for (const char *p = leat_text_get(&notes); *p != '\0'; p++)
         leat_text_char(w->out, *p == '\n' ? ' ' : *p);
@@ -238,12 +240,13 @@ static void sample_field(struct writer *w, const struct leat_field *f,
                          const struct leat_scope *scope, const char *key, unsigned depth)
 {
     struct leat_scope below = {.outer = scope, .field = f};
-    bool commented = f->present != 0 || (f->flags & (LEAT_REQUIRED | LEAT_DEPRECATED)) != 0;
+    bool commented =
+        f->present != 0 || (f->flags & LEAT_DEPRECATED) != 0 || leat_value_is_required(scope, f);
     char buf[256];
 
     if (f->flags & LEAT_IGNORED)
         return;
-    sample_comment(w, f);
+    sample_comment(w, f, scope);
     leat_text_printf(w->out, "%*s%s%s:", w->indent, "", commented ? "# " : "", f->name);
     if (commented || f->type != LEAT_F_GROUP) {
         if (f->type == LEAT_F_GROUP)

@@ -58,7 +58,7 @@ const char *leat_nearest(const char *text, const char *const *words)
     char a[MAX_WORD + 1], b[MAX_WORD + 1];
     size_t na = fold(text, a), nb;
     const char *best = NULL;
-    unsigned least = na < 3 ? 1 : na < 6 ? 2 : 3; /* a third of the word */
+    unsigned least = na < 6 ? 1 : na < 9 ? 2 : 3; /* a third of the word */
 
     for (least++; na != 0 && *words != NULL; words++) {
         unsigned d;

@@ -87,8 +87,8 @@ static const struct leat_node *resolve(const struct leat_check *c, const char *k
 /* "must be above 0" is said of something: of the setting, which is then named. */
 static bool lacks_subject(const char *text)
 {
-    static const char *const verbs[] = {"must ", "is ",    "are ",   "needs ",
-                                        "has ",  "names ", "cannot "};
+    static const char *const verbs[] = {"must ", "is ",    "are ",      "needs ",
+                                        "has ",  "names ", "cannot be "};
 
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strncmp(text, verbs[i], strlen(verbs[i])) == 0)

@@ -370,7 +370,8 @@ static void fill_field(struct fill *f, const struct level *l, const struct leat_
     else if (field->alias != NULL)
         one_spelling(f, l, field);
     join(path, l->path, key == NULL ? field->name : key->text);
-    if ((field->flags & LEAT_REQUIRED) && (n == NULL ? !has_default(field, conf) : is_empty(n)))
+    if ((field->flags & LEAT_REQUIRED) &&
+        (n == NULL || n->kind == LEAT_NODE_NULL ? !has_default(field, conf) : is_empty(n)))
         wrong(f,
               n != NULL         ? n->key
               : l->node == NULL ? (struct leat_place){0}

@@ -79,6 +79,8 @@ const char *leat_syntax_check(const char *text, size_t len, size_t *ret_pos)
     size_t lines = 0, empty = 0;
 
     *ret_pos = 0;
+    if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return "the text is UTF-16: save it as UTF-8";
     if (!leat_bytes_utf8(leat_bytes(text, len))) {
         *ret_pos = first_bad_utf8(text, len);
         return "the text is not UTF-8 from here on";

@@ -294,6 +294,25 @@ int leat_parse_float(const char *text, double *ret)
     return 0;
 }
 
+int leat_parse_percent(const char *text, double *ret)
+{
+    char number[NUMBER_LENGTH + 1];
+    size_t len = strspn(text, "0123456789.");
+    double v;
+
+    if (len > NUMBER_LENGTH || strcmp(text + len, "%") != 0)
+        return -1;
+    memcpy(number, text, len);
+    number[len] = '\0';
+    if (!is_float(number))
+        return -1;
+    v = strtod(number, NULL);
+    if (!(v > 0) || v > 100)
+        return -1;
+    *ret = v;
+    return 0;
+}
+
 int leat_parse_bool(const char *text, int *ret)
 {
     static const char *const words[] = {"false", "true", "False", "True", "FALSE", "TRUE"};

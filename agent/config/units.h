@@ -11,6 +11,8 @@ int leat_parse_duration(const char *text, int64_t *ret);
 /* Bytes: "1048576", "64KiB", "20MiB", "2GB", "1.5GiB"; K/M/G/T without "iB" or "B" are powers of
  * 1024. */
 int leat_parse_size(const char *text, uint64_t *ret);
+/* "40%", "12.5%": above 0, at most 100. */
+int leat_parse_percent(const char *text, double *ret);
 /* Whole numbers as YAML 1.2 and Go's YAML write them: decimal, 0x, 0o, 0b, "_" between digits,
  * sign. */
 int leat_parse_int(const char *text, int64_t *ret);

@@ -284,6 +284,17 @@ int leat_value_parse(const struct leat_field *f, const char *text, void *member,
     }
 }
 
+bool leat_value_is_required(const struct leat_scope *scope, const struct leat_field *field)
+{
+    char buf[256];
+    const char *def;
+
+    if ((field->flags & LEAT_REQUIRED) == 0)
+        return false;
+    def = leat_value_default(scope, field, buf, sizeof buf);
+    return def == NULL || *def == '\0';
+}
+
 /* --- printing */
 
 static bool plain(const char *text)

@@ -28,6 +28,8 @@ int leat_value_parse(const struct leat_field *field, const char *text, void *mem
 const char *leat_value_expected(const struct leat_field *field);
 /* The member as YAML, on one line. */
 void leat_value_print(const struct leat_field *field, const void *member, struct leat_text *out);
+/* Whether the user must write it: nothing around it has given it a default. */
+bool leat_value_is_required(const struct leat_scope *scope, const struct leat_field *field);
 /* `text` as a YAML string, quoted when it must be. */
 void leat_value_yaml(const char *text, struct leat_text *out);
 /* Defaults of a whole table into the struct. 0, or -1: no memory (or a table that

@@ -48,31 +48,33 @@ static const char *keep(struct leat_arena *arena, const char *name)
     return copy == NULL ? "configuration" : copy;
 }
 
-/* The text of one source as a tree that is not empty; NULL: reported. */
+/* The text of one source as a tree, which may be LEAT_NODE_NULL; NULL: reported. */
 static struct leat_node *read_text(const char *source, const char *text, size_t len,
                                    struct leat_arena *arena, struct leat_diags *diags)
 {
     struct leat_tree_origin origin = {.source = keep(arena, source)};
-    struct leat_node *root;
 
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3;
         len -= 3;
     }
     leat_diags_source(diags, source, text, len < LEAT_TREE_SOURCE ? len : LEAT_TREE_SOURCE);
-    root = leat_tree_read(&origin, text, len, arena, diags);
-    if (root != NULL && root->kind == LEAT_NODE_NULL) {
-        leat_diags_error(diags, (struct leat_place){.source = origin.source}, "", NULL,
-                         "the configuration is empty");
-        return NULL;
-    }
-    return root;
+    return leat_tree_read(&origin, text, len, arena, diags);
+}
+
+static struct leat_node *not_empty(struct leat_node *root, struct leat_diags *diags)
+{
+    if (root == NULL || root->kind != LEAT_NODE_NULL)
+        return root;
+    leat_diags_error(diags, (struct leat_place){.source = root->at.source}, "", NULL,
+                     "the configuration is empty");
+    return NULL;
 }
 
 struct leat_node *leat_yaml_parse(const char *source, const char *text, size_t len,
                                   struct leat_arena *arena, struct leat_diags *diags)
 {
-    return leat_expand(read_text(source, text, len, arena, diags), arena, diags);
+    return leat_expand(not_empty(read_text(source, text, len, arena, diags), diags), arena, diags);
 }
 
 /* Everything below is leat_yaml_load(). */
@@ -80,6 +82,7 @@ struct load {
     struct leat_arena *arena;
     struct leat_diags *diags;
     struct leat_node *root;
+    struct leat_node *empty; /* a source that says nothing */
     bool failed;
 };
 
@@ -87,6 +90,10 @@ static void add_root(struct load *l, struct leat_node *root)
 {
     if (root == NULL) {
         l->failed = true;
+        return;
+    }
+    if (root->kind == LEAT_NODE_NULL) { /* a file of comments only, to be filled one day */
+        l->empty = root;
         return;
     }
     if (root->kind != LEAT_NODE_MAP) {
@@ -215,5 +222,7 @@ struct leat_node *leat_yaml_load(const char *const *sources, size_t nsources,
         load_source(&l, sources[i]);
     if (nsets != 0)
         load_sets(&l, sets, nsets);
+    if (l.root == NULL && !l.failed)
+        return not_empty(l.empty, diags);
     return l.failed ? NULL : leat_expand(l.root, arena, diags);
 }

@@ -45,6 +45,7 @@ static const struct leat_field bodies_fields[] = {
 static const struct leat_field status_fields[] = {
     LEAT_BOOL(struct page_conf, enabled, "true", "Whether the page is served."),
     LEAT_STRING(struct page_conf, path, "/status", "The path of the page."),
+    LEAT_NO_EFFECT("include_attributes", "components give no attributes"),
     LEAT_END,
 };
 
@@ -53,6 +54,7 @@ static const struct leat_field config_fields[] = {
               "Must be false: the configuration is not shown over HTTP; 'leat print-config' shows "
               "it."),
     LEAT_STRING(struct page_conf, path, "/config", "Has no effect."),
+    LEAT_NO_EFFECT("include_attributes", "the configuration is not shown over HTTP"),
     LEAT_END,
 };
 

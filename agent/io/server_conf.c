@@ -51,6 +51,7 @@ static const struct leat_field cors_fields[] = {
          .present = LEAT_PRESENT(S, has_tls),                                                      \
          .doc = "Certificate and key; without it the port is in the clear."},                      \
         LEAT_GROUP(S, auth, auth_fields, struct leat_auth_conf, "Who may send requests."),         \
+        LEAT_NO_EFFECT("dialer", "a server calls nobody"),                                         \
         LEAT_BOOL(S, include_metadata, "false",                                                    \
                   "Request headers are kept for processors (from_context: metadata.*)."),          \
         LEAT_STRINGS(S, middlewares, NULL, "No middleware extensions exist here; must be empty.")
@@ -72,34 +73,40 @@ const struct leat_field leat_server_http_fields[] = {
     LEAT_DURATION(
         S, read_timeout, "0s",
         "Bound on reading a whole request; 0: none, but a body that hardly moves for 30 s "
-        "is given up."),
+        "is given up.",
+        .min = 0, .max = 1e18),
     LEAT_DURATION(S, read_header_timeout, "1m",
-                  "Bound on reading the headers of a request; 0: 30 s."),
+                  "Bound on reading the headers of a request; 0: 30 s.", .min = 0, .max = 1e18),
     LEAT_DURATION(S, write_timeout, "30s",
-                  "Bound on a reply that the client does not read; 0: 30 s."),
-    LEAT_DURATION(S, idle_timeout, "1m", "Connections without a request end then; 0: never."),
+                  "Bound on a reply that the client does not read; 0: 30 s.", .min = 0,
+                  .max = 1e18),
+    LEAT_DURATION(S, idle_timeout, "1m", "Connections without a request end then; 0: never.",
+                  .min = 0, .max = 1e18),
     LEAT_BOOL(S, keep_alives_enabled, "true", "Connections serve more than one request."),
     LEAT_END,
 };
 
 static const struct leat_field params_fields[] = {
     LEAT_DURATION(struct leat_keepalive_params_conf, max_connection_idle, "0s",
-                  "Connections without a request are ended then; 0: never."),
+                  "Connections without a request are ended then; 0: never.", .min = 0, .max = 1e18),
     LEAT_DURATION(struct leat_keepalive_params_conf, max_connection_age, "0s",
                   "Connections are ended at this age (give or take a tenth), so that clients "
-                  "spread anew; 0: never."),
+                  "spread anew; 0: never.",
+                  .min = 0, .max = 1e18),
     LEAT_DURATION(struct leat_keepalive_params_conf, max_connection_age_grace, "0s",
-                  "Requests still open so long after that are cut off; 0: never."),
+                  "Requests still open so long after that are cut off; 0: never.", .min = 0,
+                  .max = 1e18),
     LEAT_DURATION(struct leat_keepalive_params_conf, time, "2h",
-                  "A silent client is pinged after this."),
+                  "A silent client is pinged after this.", .min = 0, .max = 1e18),
     LEAT_DURATION(struct leat_keepalive_params_conf, timeout, "20s",
-                  "And given up when it does not answer for this long."),
+                  "And given up when it does not answer for this long.", .min = 0, .max = 1e18),
     LEAT_END,
 };
 
 static const struct leat_field policy_fields[] = {
     LEAT_DURATION(struct leat_keepalive_policy_conf, min_time, "5m",
-                  "Clients that ping more often are sent away (too_many_pings)."),
+                  "Clients that ping more often are sent away (too_many_pings).", .min = 0,
+                  .max = 1e18),
     LEAT_BOOL(struct leat_keepalive_policy_conf, permit_without_stream, "false",
               "Pings are allowed while no request is open."),
     LEAT_END,

@@ -250,7 +250,9 @@ int leat_cli_main(int argc, char **argv)
         return LEAT_EXIT_USAGE;
     words = command->run == leat_cmd_manual ? 1 : 0;
     if (cli.nrest > words) {
-        usage("'%s' is one word too many", cli.rest[words]);
+        usage(find_command(cli.rest[words]) != NULL ? "'%s' is a command: it must be the first word"
+                                                    : "'%s' is one word too many",
+              cli.rest[words]);
         return LEAT_EXIT_USAGE;
     }
     return command->run(&cli);

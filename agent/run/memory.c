@@ -1,7 +1,6 @@
 /* How much telemetry may be held. */
 #include "run/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -16,16 +15,14 @@
 
 static int parse(const char *text, uint64_t total, uint64_t *ret, struct leat_err *err)
 {
-    char *end;
-    double percent = strtod(text, &end);
+    double percent;
 
-    if (end != text && strcmp(end, "%") == 0 && percent > 0 && percent <= 100) {
+    if (leat_parse_percent(text, &percent) == 0) {
         *ret = (uint64_t)((double)total * percent / 100);
         if (*ret >= LEAST)
             return 0;
-        return leat_fail(err,
-                         "leat.memory: '%s' of the memory there is (%llu MiB) is less than 4MiB",
-                         text, (unsigned long long)(total >> 20));
+        return leat_fail(err, "'%s' of the memory there is (%llu MiB) is less than 4MiB", text,
+                         (unsigned long long)(total >> 20));
     }
     if (leat_parse_size(text, ret) == 0 && *ret >= LEAST)
         return 0;
@@ -38,8 +35,9 @@ static int parse(const char *text, uint64_t total, uint64_t *ret, struct leat_er
 int leat_memory_check(const char *text, struct leat_err *err)
 {
     uint64_t bytes;
+    int is_cgroup;
 
-    return parse(text, UINT64_C(1) << 40, &bytes, err);
+    return parse(text, leat_limits_memory(&is_cgroup), &bytes, err);
 }
 
 int leat_memory_of(const struct leat_plan *plan, uint64_t *ret, const char **ret_source,
@@ -50,7 +48,7 @@ int leat_memory_of(const struct leat_plan *plan, uint64_t *ret, const char **ret
 
     if (plan->own.memory != NULL) {
         *ret_source = "leat.memory";
-        return parse(plan->own.memory, total, ret, err);
+        return parse(plan->own.memory, total, ret, err) < 0 ? leat_fail_in(err, "leat.memory") : 0;
     }
     for (size_t i = 0; i < plan->nitems; i++) {
         uint64_t limit;

@@ -290,7 +290,7 @@ static void read_settings(struct leat_plan *p, struct leat_diags *diags)
 {
     leat_schema_fill(leat_telemetry_fields, &p->telemetry, p->document->telemetry,
                      "service.telemetry", &p->arena, diags);
-    leat_settings_read(&p->telemetry, &p->arena, diags);
+    leat_settings_read(&p->telemetry, p->document->telemetry, &p->arena, diags);
     leat_schema_fill(leat_own_fields, &p->own, p->document->leat, "leat", &p->arena, diags);
     check_memory(p, diags);
 }

@@ -53,6 +53,30 @@ static const struct {
     {LEAT_SECTION_RECEIVERS, "opencensus",
      "the collector retired it: use the otlp receiver, OpenCensus has become OpenTelemetry"},
     {LEAT_SECTION_EXPORTERS, "sapm", "the collector retired it: use otlp_http"},
+    {LEAT_SECTION_EXPORTERS, "jaeger_thrift",
+     "the collector retired it: Jaeger takes OTLP, use otlp_http with Jaeger's port 4318"},
+    {LEAT_SECTION_EXPORTERS, "jaeger_thrift_http",
+     "the collector retired it: Jaeger takes OTLP, use otlp_http with Jaeger's port 4318"},
+    {LEAT_SECTION_EXPORTERS, "honeycomb",
+     "the collector retired it: Honeycomb takes OTLP, use otlp_grpc with a header"},
+    {LEAT_SECTION_EXPORTERS, "lightstep",
+     "the collector retired it: Lightstep takes OTLP, use otlp_grpc"},
+    {LEAT_SECTION_EXPORTERS, "newrelic",
+     "the collector retired it: New Relic takes OTLP, use otlp_http"},
+    {LEAT_SECTION_EXPORTERS, "elastic",
+     "the collector retired it: Elastic APM takes OTLP, use otlp_grpc"},
+    {LEAT_SECTION_EXPORTERS, "dynatrace",
+     "the collector retired it: Dynatrace takes OTLP, use otlp_http"},
+    {LEAT_SECTION_EXPORTERS, "stackdriver", "the collector retired it: googlecloud replaced it"},
+    {LEAT_SECTION_RECEIVERS, "prometheus_exec",
+     "the collector retired it: run the exporter beside it and scrape it with the prometheus "
+     "receiver"},
+    {LEAT_SECTION_PROCESSORS, "k8s_tagger",
+     "the collector retired it: the k8s_attributes processor replaced it"},
+    {LEAT_SECTION_PROCESSORS, "routing",
+     "the collector retired the processor: the routing connector replaced it"},
+    {LEAT_SECTION_PROCESSORS, "servicegraph",
+     "the collector retired the processor: the servicegraph connector replaced it"},
     {LEAT_SECTION_PROCESSORS, "queued_retry",
      "the collector retired it: queue and retry are keys of each exporter (sending_queue, "
      "retry_on_failure)"},
@@ -94,6 +118,12 @@ static bool is_alias(const struct leat_component *c, const char *type)
     return false;
 }
 
+/* Names of what this component does as well: nothing to warn of. */
+static bool is_newer(const char *type)
+{
+    return strcmp(type, "healthcheckv2") == 0;
+}
+
 const struct leat_component *leat_registry_find(enum leat_section section, const char *type,
                                                 bool *ret_old)
 {
@@ -102,8 +132,8 @@ const struct leat_component *leat_registry_find(enum leat_section section, const
     for (const struct leat_component *const *c = leat_components; *c != NULL; c++) {
         if ((*c)->kind != kind)
             continue;
-        *ret_old = is_alias(*c, type);
-        if (*ret_old || strcmp((*c)->type, type) == 0)
+        *ret_old = is_alias(*c, type) && !is_newer(type);
+        if (is_alias(*c, type) || strcmp((*c)->type, type) == 0)
             return *c;
     }
     return NULL;

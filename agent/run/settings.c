@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/yaml.h"
+#include "io/listen.h"
 
 #define MAX_FIELD ((size_t)64 * 1024) /* bytes of a field added to every line */
 
@@ -183,11 +184,19 @@ static void read_resource(struct leat_telemetry_settings *s, const struct leat_n
     }
 }
 
-void leat_settings_read(struct leat_telemetry_settings *s, struct leat_arena *arena,
-                        struct leat_diags *diags)
+void leat_settings_read(struct leat_telemetry_settings *s, const struct leat_node *node,
+                        struct leat_arena *arena, struct leat_diags *diags)
 {
     const struct leat_node *extra = s->logs.initial_fields;
+    const struct leat_node *at =
+        leat_node_get(leat_node_get(node, "metrics", NULL), "address", NULL);
+    char host[256];
+    uint16_t port;
+    struct leat_err err;
 
+    if (s->metrics.address != NULL && at != NULL &&
+        leat_endpoint_split(s->metrics.address, host, &port, &err) < 0)
+        leat_diags_error(diags, at->at, "service.telemetry.metrics.address", NULL, "%s", err.text);
     if (s->resource != NULL)
         read_resource(s, s->resource, arena, diags);
     if (extra != NULL && extra->kind != LEAT_NODE_MAP)
@@ -226,15 +235,22 @@ static char *flow(const struct leat_node *n)
     return copy;
 }
 
+/* "file:///var/log/leat.log" is a path as well. */
+static const char *path_of(const char *path)
+{
+    return strncmp(path, "file://", 7) == 0 ? path + 7 : path;
+}
+
 int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *err)
 {
     const struct leat_node *extra = s->initial_fields;
     size_t n = extra != NULL && extra->kind == LEAT_NODE_MAP ? extra->count : 0;
     const char **fields = leat_new_array(2 * n + 1, sizeof *fields);
+    const char **paths = leat_new_array(s->output_paths.count + 1, sizeof *paths);
     struct leat_log_conf conf = {
         .level = s->level > LEAT_LOG_ERROR ? LEAT_LOG_ERROR : (enum leat_log_level)s->level,
         .encoding = (enum leat_log_encoding)s->encoding,
-        .paths = (const char *const *)s->output_paths.items,
+        .paths = paths,
         .npaths = s->output_paths.count,
         .fields = fields,
         .nfields = (uint32_t)n,
@@ -249,7 +265,10 @@ int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *e
         fields[2 * i] = extra->keys[i].text;
         fields[2 * i + 1] = flow(extra->items[i]);
     }
+    for (uint32_t i = 0; i < s->output_paths.count; i++)
+        paths[i] = path_of(s->output_paths.items[i]);
     result = leat_log_setup(&conf, err);
+    leat_free(paths);
     for (size_t i = 0; i < n; i++)
         leat_free((void *)(uintptr_t)fields[2 * i + 1]);
     leat_free(fields);

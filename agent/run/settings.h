@@ -61,8 +61,8 @@ int leat_settings_open_log(const struct leat_log_settings *s, struct leat_err *e
  * [{name: …, value: …}]}, to `attributes`. */
 struct leat_arena;
 struct leat_diags;
-void leat_settings_read(struct leat_telemetry_settings *s, struct leat_arena *arena,
-                        struct leat_diags *diags);
+void leat_settings_read(struct leat_telemetry_settings *s, const struct leat_node *node,
+                        struct leat_arena *arena, struct leat_diags *diags);
 /* The reader whose page is served; NULL: none was written. */
 const struct leat_prometheus_reader_settings *
 leat_settings_page(const struct leat_metrics_settings *s);

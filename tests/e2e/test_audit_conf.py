@@ -4,6 +4,8 @@ takes is taken.
 Golden texts as in test_config_errors.py: golden/audit_*.txt, written anew with LEAT_UPDATE=1.
 """
 import json
+import os
+import re
 
 import lib
 import test_config_errors
@@ -60,7 +62,7 @@ class AuditConf(lib.Case):
         self.taken(to, "exporters.otlp_http.traces_endpoint=http://localhost:1/x")
 
     def test_memory_has_a_place(self):
-        for wrong in ("0", "1MiB", "120%", "much"):
+        for wrong in ("0", "1MiB", "120%", "much", "0x10%", "1e1%"):
             self.refused(f"leat.memory={wrong}", saying=f"'{wrong}' is neither a size of at least 4MiB (like 200MiB) nor a "
                                                         "percentage (like 40%)")
 
@@ -95,6 +97,135 @@ class AuditConf(lib.Case):
         self.refused(t + "resource={attributes: [a]}", saying="an attribute of the resource is written {name: …, value: …}")
         self.refused(t + "resource=5", saying="'resource' must be a mapping")
         self.refused(t + "logs.initial_fields=[a]", saying="'initial_fields' must be a mapping")
+
+    def test_the_log_goes_to_a_file_url(self):
+        path = self.folder() + "/leat.log"
+        code, _, err = lib.run("--config", f"yaml:{ALL}", "--seconds", "0.1", "--set", "service.telemetry.metrics.level=none", "--set",
+                               f"service.telemetry.logs.output_paths=['file://{path}']")
+        self.assertEqual((code, err), (0, ""))
+        with open(path, encoding="utf-8") as f:
+            self.assertIn("ready", f.read())
+
+    def test_a_source_may_say_nothing(self):
+        """A second file of comments, meant to be filled one day, changes nothing; alone it is no configuration."""
+        for nothing in ("yaml:# mine", "yaml:", "yaml:---", "yaml:null"):
+            for sources in ((f"yaml:{ALL}", nothing), (nothing, f"yaml:{ALL}")):
+                code, _, err = lib.run("validate", *[a for s in sources for a in ("--config", s)])
+                self.assertEqual((code, err), (0, ""))
+            code, _, err = lib.run("validate", "--config", nothing)
+            self.assertEqual(code, lib.EX_CONFIG)
+            self.assertIn("the configuration is empty", err)
+
+    def test_no_time_of_a_server_is_negative(self):
+        http, keepalive = "receivers.otlp.protocols.http=", "receivers.otlp.protocols.grpc.keepalive="
+        for key in ("read_timeout", "read_header_timeout", "write_timeout", "idle_timeout"):
+            self.refused(http + f"{{{key}: -1s}}", saying=f"'{key}' must be at least 0s, found -1s")
+        for key in ("max_connection_idle", "max_connection_age", "max_connection_age_grace", "time", "timeout"):
+            self.refused(keepalive + f"{{server_parameters: {{{key}: -1s}}}}", saying=f"'{key}' must be at least 0s, found -1s")
+        self.refused(keepalive + "{enforcement_policy: {min_time: -1s}}", saying="'min_time' must be at least 0s, found -1s")
+        self.taken(http + "{dialer: {timeout: 1s}}", warning="'dialer' has no effect: a server calls nobody")
+
+    def test_null_leaves_the_default(self):
+        self.taken("receivers.otlp.protocols.grpc.endpoint=null")
+        self.refused("receivers.otlp.protocols.grpc.endpoint=''", saying="'endpoint' is required and must not be empty")
+        self.refused("exporters.otlp_grpc.endpoint=", "service.pipelines.traces.exporters=[otlp_grpc]",
+                     saying="'endpoint' is required and must not be empty")
+
+    def test_the_schema_asks_for_nothing_that_has_a_default(self):
+        """An editor must not mark what the program takes: 'grpc: {}', 'level: INFO'."""
+        code, out, err = lib.run("manual", "--schema")
+        self.assertEqual(code, 0, err)
+        schema = json.loads(out)
+
+        def at(node, *keys):
+            for key in keys:
+                some = [a["properties"][key] for a in [node, *node.get("anyOf", [])] if key in a.get("properties", {})]
+                self.assertEqual(len(some), 1, key)
+                node = some[0]
+            return node
+
+        def instance(section, kind):
+            patterns = schema["properties"][section]["patternProperties"]
+            return next(v for k, v in patterns.items() if re.match(k, kind))
+        for node in (at(instance("receivers", "otlp"), "protocols", "grpc"), at(instance("receivers", "otlp"), "protocols", "http"),
+                     instance("extensions", "health_check"), instance("extensions", "zpages")):
+            self.assertFalse('"endpoint"]' in json.dumps(node))
+        self.assertIn('"required": ["endpoint"]', json.dumps(instance("exporters", "otlp_grpc")))
+        patterns = [re.compile(a["pattern"]) for a in at(schema, "service", "telemetry", "logs", "level")["anyOf"] if "pattern" in a]
+        for word, known in (("INFO", True), ("Info", True), ("info", True), ("inform", False)):
+            self.assertEqual(any(p.search(word) for p in patterns), known, word)
+        code, out, _ = lib.run("manual", "otlp")
+        self.assertNotRegex(out.split("# exporter")[0], "Required")
+
+    def test_names_that_upstream_retired(self):
+        for section, of_pipeline, names in (("exporters", "exporters", ("jaeger", "jaeger_thrift", "loki", "opencensus", "sapm", "honeycomb")),
+                                            ("receivers", "receivers", ("opencensus", "prometheus_exec")),
+                                            ("processors", "processors", ("spanmetrics", "queued_retry", "routing", "k8s_tagger"))):
+            for name in names:
+                _, found = self.findings(f"{section}.{name}=", f"service.pipelines.traces.{of_pipeline}=[{name}]")
+                self.assertEqual(len(found), 1, found)
+                self.assertRegex(found[0][1], f"^{section[:-1]} '{name}' is gone: the collector retired ")
+                self.assertRegex(found[0][1], r"\b(use|takes|replace[sd]|are keys of|run)\b")
+
+    def test_keys_that_upstream_retired(self):
+        self.taken("processors.memory_limiter={check_interval: 1s, limit_mib: 100, ballast_size_mib: 50}",
+                   "service.pipelines.traces.processors=[memory_limiter]",
+                   warning="'ballast_size_mib' has no effect: the collector retired it, and Leat has no garbage collector: remove it")
+        _, found = self.findings("exporters.otlp_grpc={endpoint: 'h:1', insecure: true}",
+                                 "service.pipelines.traces.exporters=[otlp_grpc]")
+        self.assertEqual(found, [("error", "unknown key 'insecure' in exporters.otlp_grpc", "it belongs under 'tls'")])
+
+    def test_no_warning_for_a_name_that_is_not_old(self):
+        self.taken("extensions.healthcheckv2={use_v2: true, http: {endpoint: 'localhost:0'}}", "service.extensions=[healthcheckv2]")
+        self.taken("exporters.logging=", "service.pipelines.traces.exporters=[logging]",
+                   warning="'logging' is the old name of this exporter: write 'debug'")
+
+    def test_hints_are_near(self):
+        _, found = self.findings("receivers.foo=", "service.pipelines.traces.receivers=[foo]")
+        self.assertEqual([h for _, _, h in found], [None])
+        _, found = self.findings("receivers.otpl=", "service.pipelines.traces.receivers=[otpl]")
+        self.assertEqual([h for _, _, h in found], ["did you mean 'otlp'?"])
+
+    def test_a_file_in_utf_16(self):
+        path = self.folder() + "/leat.yaml"
+        for encoding in ("utf-16-le", "utf-16-be"):
+            with open(path, "w", encoding=encoding) as f:
+                f.write("\ufeff" + ALL)
+            code, out, err = lib.run("validate", "--config", path)
+            self.assertEqual(code, lib.EX_CONFIG, out + err)
+            self.assertIn("leat.yaml:1:1: error: the text is UTF-16: save it as UTF-8", err)
+
+    def test_the_command_comes_first(self):
+        for argv in (("--config", "x", "validate"), ("--seconds", "1", "components")):
+            code, _, err = lib.run(*argv)
+            self.assertEqual((code, err), (lib.EX_USAGE, f"leat: '{argv[-1]}' is a command: it must be the first word; see 'leat --help'\n"))
+
+    def test_a_file_in_folders_to_be_made(self):
+        to = "service.pipelines.traces.exporters=[file]"
+        octal = "'directory_permissions' must be permissions in octal, like 0755"
+        for wrong in ("rwx", "01000", "-1", "0x1", "8"):
+            self.refused(to, f"exporters.file={{path: x, create_directory: true, directory_permissions: '{wrong}'}}", saying=octal)
+        self.refused(to, "exporters.file={path: x, directory_permissions: '0700'}",
+                     saying="'directory_permissions' needs 'create_directory: true' beside it")
+        self.refused(to, "exporters.file={path: x, encoding: otlp_json}",
+                     saying="Leat has no encoding extensions: remove 'encoding' and set format to json or proto")
+        self.refused(to, "exporters.file={path: x, compression: zstd, compression_params: {level: 99}}",
+                     saying="'level' is no level of zstd")
+        folder = self.folder()
+        start = ["--config", f"yaml:{ALL}", "--seconds", "0.1", "--set", "service.telemetry.metrics.level=none", "--set", to, "--set"]
+        file = "exporters.file={path: %s/a/b/c.json%s}"
+        code, _, err = lib.run(*start, file % (folder, ""))
+        self.assertEqual(code, 1, err)
+        code, _, err = lib.run(*start, file % (folder, ", create_directory: true, directory_permissions: '0700'"))
+        self.assertEqual(code, 0, err)
+        self.assertTrue(os.path.isfile(folder + "/a/b/c.json"))
+        self.assertEqual([os.stat(folder + d).st_mode & 0o777 for d in ("/a", "/a/b")], [0o700, 0o700])
+
+    def test_the_address_of_the_page_is_checked(self):
+        for wrong in ("nonsense", "localhost:99999"):
+            code, found = self.findings(f"service.telemetry.metrics.address={wrong}")
+            self.assertEqual((code, [s for s, _, _ in found]), (lib.EX_CONFIG, ["warning", "error"]))
+            self.assertIn(wrong, found[1][1])
 
     def page(self, reader="", resource="{}"):
         """The metrics page of a program that has just started, {name: [(labels, value)]}."""

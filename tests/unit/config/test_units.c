@@ -219,12 +219,33 @@ static void back_to_words(void **state)
     assert_string_equal(leat_format_size(UINT64_C(1) << 50, out, sizeof out), "1024TiB");
 }
 
+static void percentages(void **state)
+{
+    static const char *const wrong[] = {"",     "%",    "40",  "40 %",   " 5%",  "5%%",
+                                        "0%",   "0.0%", "-1%", "100.1%", "1e1%", "0x10%",
+                                        "inf%", "nan%", "+5%", "1.2.3%", ".%"};
+    double v;
+
+    (void)state;
+    assert_int_equal(leat_parse_percent("40%", &v), 0);
+    assert_true(v == 40);
+    assert_int_equal(leat_parse_percent("12.5%", &v), 0);
+    assert_true(v == 12.5);
+    assert_int_equal(leat_parse_percent("100%", &v), 0);
+    assert_true(v == 100);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (leat_parse_percent(wrong[i], &v) == 0)
+            print_error("'%s' was taken as %g\n", wrong[i], v);
+        assert_int_equal(leat_parse_percent(wrong[i], &v), -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations),     cmocka_unit_test(sizes),
         cmocka_unit_test(whole_numbers), cmocka_unit_test(floats_and_bools),
-        cmocka_unit_test(back_to_words),
+        cmocka_unit_test(back_to_words), cmocka_unit_test(percentages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
