@@ -54,7 +54,9 @@ const struct leat_field leat_client_http_fields[] = {
     CLIENT_FIELDS,
     LEAT_GROUP(CONF, compression_params, compression_fields, struct leat_compression_params_conf,
                "Tuning of the compression."),
-    LEAT_STRING(CONF, proxy_url, NULL, "HTTP proxy for http:// endpoints."),
+    LEAT_STRING(
+        CONF, proxy_url, NULL,
+        "HTTP proxy, an http:// URL; https:// endpoints are reached through a tunnel (CONNECT)."),
     LEAT_UINT(CONF, max_idle_conns, "100", "Idle connections kept; 0: no limit."),
     LEAT_UINT(CONF, max_idle_conns_per_host, "0",
               "Idle connections kept per destination; 0: as many as max_idle_conns."),
@@ -170,8 +172,6 @@ static void check_http(const struct leat_client_conf *conf, const char *key, str
         leat_check_error(c, path, "as a proxy: %s", err.text);
     else if (url.tls)
         leat_check_error(c, path, "a proxy must be an http:// URL");
-    else if (conf->endpoint != NULL && strncasecmp(conf->endpoint, "https://", 8) == 0)
-        leat_check_error(c, path, LEAT_CLIENT_NO_TUNNEL);
     leat_url_done(&url);
 }
 

@@ -1,4 +1,5 @@
 """What peers do that no library does: frames, answers and endings by hand, on both sides of the program."""
+import contextlib
 import os
 import shutil
 import socket
@@ -34,6 +35,82 @@ class Destinations(lib.Case):
                 r = lib.send(leat.port("otlp", "http"), "logs", ["a"])
                 self.assertEqual((r.status, r.body), (200, b""))
                 leat.wait_log(r"\twarn\totlp_http\t.*mind the gap")
+
+
+class Proxy:
+    """A proxy that knows CONNECT: `answer` decides what it says; None lets the tunnel through."""
+
+    def __init__(self, answer=None):
+        self.answer, self.asked = answer, []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        with contextlib.suppress(OSError), sock:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(1)
+            self.asked.append(head.decode())
+            if self.answer is not None:
+                sock.sendall(self.answer)
+                sock.recv(1)
+                return
+            with socket.create_connection(("127.0.0.1", int(head.split()[1].rsplit(b":", 1)[1])), lib.LIMIT) as far:
+                for part in (b"HTTP/1.1 200 Conn", b"ection established\r\nvia: x\r\n\r", b"\n"):
+                    sock.sendall(part)
+                other = threading.Thread(target=self.pump, args=(far, sock), daemon=True)
+                other.start()
+                self.pump(sock, far)
+                other.join()
+
+    @staticmethod
+    def pump(one, two):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                two.sendall(data)
+        with contextlib.suppress(OSError):
+            two.shutdown(socket.SHUT_WR)
+
+
+class Tunnels(lib.Case):
+    def test_https_through_a_proxy(self):
+        files = lib.certificates(self.folder())
+        receiver = (f"otlp: {{protocols: {{http: {{endpoint: 127.0.0.1:0, tls: {{cert_file: {files['server.pem']}, key_file: "
+                    f"{files['server.key']}}}}}}}}}")
+        proxy = Proxy()
+        with lib.Leat(lib.config("debug: {verbosity: detailed, use_internal_logger: false}", "[debug]",
+                                 receivers=receiver)) as far:
+            port = far.port("otlp", "http")
+            exporter = (f"otlp_http: {{endpoint: 'https://localhost:{port}', proxy_url: 'http://127.0.0.1:{proxy.port}', tls: "
+                        f"{{ca_file: {files['ca.pem']}}}, sending_queue: {{enabled: false}}}}")
+            with lib.Leat(lib.config(exporter, "[otlp_http]")) as near:
+                for n in range(3):
+                    r = lib.send(near.port("otlp", "http"), "logs", [f"tunnelled-{n}"])
+                    self.assertEqual(r.status, 200, otlp.status(r.body) if r.body else "")
+            lib.wait_until(lambda: far.log().count("tunnelled-") == 3, "the records arrive")
+        self.assertTrue(all(a == f"CONNECT localhost:{port} HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n" for a in proxy.asked),
+                        proxy.asked)
+
+    def test_what_a_proxy_may_say_instead(self):
+        for answer, said in ((b"HTTP/1.1 407 Who are you\r\n\r\n", "HTTP status 407"), (b"220 smtp ready\r\n\r\n", "HTTP/1.1"),
+                             (b"HTTP/1.1 200 OK\r\n\r\nand more", "nobody asked"), (b"x: y\r\n" * 2000, "too many headers"),
+                             (b"HTTP/1.1 200 OK\r\n\r\n", "localhost:1"), (b"", "timed out")):
+            proxy = Proxy(answer)
+            exporter = (f"otlp_http: {{endpoint: 'https://localhost:1', proxy_url: 'http://127.0.0.1:{proxy.port}', timeout: 2s, "
+                        "sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}")
+            with lib.Leat(lib.config(exporter, "[otlp_http]")) as leat:
+                r = lib.send(leat.port("otlp", "http"), "logs", ["a"])
+                self.assertEqual(r.status, 503, answer[:40])
+                self.assertRegex(otlp.status(r.body)[1], said)
 
 
 class Callers(lib.Case):
