@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import ssl
+import struct
 import threading
 
 import lib
@@ -35,6 +36,157 @@ class Destinations(lib.Case):
                 r = lib.send(leat.port("otlp", "http"), "logs", ["a"])
                 self.assertEqual((r.status, r.body), (200, b""))
                 leat.wait_log(r"\twarn\totlp_http\t.*mind the gap")
+
+
+def serve_all(c):
+    while True:
+        c.ok(*c.request())
+
+
+def go_away_unprocessed(c):
+    for _ in range(3):
+        c.ok(*c.request())
+    stream, _ = c.request()
+    c.send(raw_h2.frame(raw_h2.GOAWAY, 0, 0, struct.pack(">II", stream - 2, 0)))
+    while True:
+        c.next()
+
+
+def go_away_and_finish(c):
+    for _ in range(3):
+        c.ok(*c.request())
+    stream, names = c.request()
+    c.send(raw_h2.frame(raw_h2.GOAWAY, 0, 0, struct.pack(">II", stream, 0)))
+    c.ok(stream, names)
+    while True:
+        c.next()
+
+
+def refuse_every_other(c):
+    while True:
+        stream, _ = c.request()
+        c.send(raw_h2.frame(raw_h2.RST, 0, stream, struct.pack(">I", 7)))
+        c.ok(*c.request())
+
+
+def reset_the_third(c):
+    for _ in range(2):
+        c.ok(*c.request())
+    c.request()
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def one_each(c):
+    c.ok(*c.request())
+
+
+def error_page(c):
+    while True:
+        stream, _ = c.request()
+        c.send(raw_h2.frame(raw_h2.HEADERS, raw_h2.END_HEADERS, stream,
+                            raw_h2.block([(":status", "503"), ("content-type", "text/html")])),
+               raw_h2.frame(raw_h2.DATA, raw_h2.END_STREAM, stream, b"<html>"))
+
+
+class GrpcDestinations(lib.Case):
+    """Whatever the destination does, what is acknowledged has arrived."""
+
+    def deliver(self, serve, **own_settings):
+        with raw_h2.Server(serve, **own_settings) as far:
+            exporter = (f"otlp_grpc: {{endpoint: '127.0.0.1:{far.port}', tls: {{insecure: true}}, compression: none, "
+                        "sending_queue: {enabled: false}, retry_on_failure: {initial_interval: 20ms, max_interval: 100ms}}")
+            with lib.Leat(lib.config(exporter, "[otlp_grpc]", kinds=("logs",))) as leat:
+                port, answers = leat.port("otlp", "http"), []
+
+                def send(number):
+                    client = lib.Client(port)
+                    answers.extend(client.send("logs", [f"{number}-{i}"]) for i in range(4))
+                    client.close()
+                threads = [threading.Thread(target=send, args=(n,)) for n in range(6)]
+                for t in threads:
+                    t.start()
+                for t in threads:
+                    t.join()
+            self.assertEqual(answers, [200] * 24)
+            self.assertEqual(set(far.got()), {f"{n}-{i}" for n in range(6) for i in range(4)})
+            return far.got()
+
+    def test_one_stream_at_a_time(self):
+        self.assertEqual(len(self.deliver(serve_all, max_streams=1)), 24)
+
+    def test_small_windows(self):
+        self.assertEqual(len(self.deliver(serve_all, window=7)), 24)
+
+    def test_goaway_with_requests_not_processed(self):
+        self.assertEqual(len(self.deliver(go_away_unprocessed)), 24)
+
+    def test_goaway_with_an_answer_to_come(self):
+        self.assertEqual(len(self.deliver(go_away_and_finish)), 24)
+
+    def test_refused_streams(self):
+        self.assertEqual(len(self.deliver(refuse_every_other)), 24)
+
+    def test_resets_in_the_middle(self):
+        self.deliver(reset_the_third)
+
+    def test_closed_after_each_answer(self):
+        self.deliver(one_each)
+
+    def test_a_unix_socket(self):
+        path = os.path.join(self.folder(), "far.sock")
+        with raw_h2.Server(serve_all, family=socket.AF_UNIX, address=path) as far:
+            exporter = (f"otlp_grpc: {{endpoint: 'unix://{path}', tls: {{insecure: true}}, compression: none, "
+                        "sending_queue: {enabled: false}}")
+            with lib.Leat(lib.config(exporter, "[otlp_grpc]", kinds=("logs",))) as leat:
+                self.assertEqual(lib.send(leat.port("otlp", "http"), "logs", ["a"]).status, 200)
+            self.assertEqual(far.got(), ["a"])
+
+    def test_an_error_page_is_named(self):
+        with raw_h2.Server(error_page) as far:
+            exporter = (f"otlp_grpc: {{endpoint: '127.0.0.1:{far.port}', tls: {{insecure: true}}, compression: none, "
+                        "sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}")
+            with lib.Leat(lib.config(exporter, "[otlp_grpc]", kinds=("logs",))) as leat:
+                r = lib.send(leat.port("otlp", "http"), "logs", ["a"])
+                self.assertEqual(r.status, 503)
+                self.assertIn("HTTP status 503", otlp.status(r.body)[1])
+
+
+class Listeners(lib.Case):
+    def test_unix_sockets(self):
+        folder = self.folder()
+        receiver = (f"otlp: {{protocols: {{grpc: {{endpoint: {folder}/g.sock, transport: unix}}, "
+                    f"http: {{endpoint: {folder}/h.sock, transport: unix}}}}}}")
+        with lib.Leat(lib.config("debug: {}", "[debug]", receivers=receiver)) as leat:
+            leat.wait_log("ready")
+            for name in ("g.sock", "h.sock"):
+                sock = socket.socket(socket.AF_UNIX)
+                sock.connect(f"{folder}/{name}")
+                with raw_h2.Client(None, sock=sock) as c:
+                    self.assertEqual(c.status(c.request(otlp.request("logs", ["a"]))), 0)
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_ipv6(self):
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::1", 0))
+            except OSError:
+                self.skipTest("no IPv6 here")
+        receiver = "otlp: {protocols: {grpc: {endpoint: '[::1]:0'}}}"
+        with lib.Leat(lib.config("debug: {}", "[debug]", receivers=receiver)) as leat:
+            port = int(leat.wait_log(r"listening on \[::1\]:(\d+) \(grpc\)").group(1))
+            exporter = (f"otlp_grpc: {{endpoint: '[::1]:{port}', tls: {{insecure: true}}, sending_queue: {{enabled: false}}}}")
+            with lib.Leat(lib.config(exporter, "[otlp_grpc]")) as near:
+                self.assertEqual(lib.send(near.port("otlp", "http"), "logs", ["a"]).status, 200)
+
+    def test_connection_age(self):
+        receiver = ("otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0, keepalive: {server_parameters: "
+                    "{max_connection_age: 200ms, max_connection_age_grace: 200ms}}}}}")
+        with lib.Leat(lib.config("debug: {}", "[debug]", receivers=receiver)) as leat:
+            with raw_h2.Client(leat.port("otlp", "grpc")) as c:
+                self.assertEqual(c.status(c.request(otlp.request("logs", ["a"]))), 0)
+                open_still = c.open()
+                c.to_end()
+                self.assertEqual((c.goaway, c.seen.get(open_still, {}).get("headers", {})), (0, {}))
 
 
 class Proxy:
