@@ -82,8 +82,9 @@ const struct leat_field leat_client_grpc_fields[] = {
                 .flags = LEAT_REQUIRED),
     CLIENT_FIELDS,
     LEAT_STRING(CONF, balancer_name, "round_robin",
-                "round_robin: each new connection starts at the next address of the name; "
-                "pick_first: at the first."),
+                "round_robin: each new connection starts at the next address of the name; requests "
+                "share the connections there are, up to four, made when streams run out (gRPC "
+                "libraries keep one to each address). pick_first: at the first address."),
     LEAT_STRING(CONF, authority, NULL, "The :authority sent instead of the endpoint's."),
     LEAT_STRING(CONF, user_agent, NULL, "The User-Agent sent instead of leat's own."),
     LEAT_BOOL(CONF, wait_for_ready, "false",
