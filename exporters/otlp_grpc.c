@@ -67,8 +67,12 @@ static struct leat_status judge(const struct leat_otlp_exporter *e, enum leat_si
         return leat_otlp_judge_response(signal, a->body, false);
     if (a->grpc_details.len != 0 && leat_rpc_status_read(a->grpc_details, false, &details) < 0)
         details.has_delay = false;
-    snprintf(why, sizeof why, "%s: %.*s", leat_grpc_code_name(a->grpc_status),
-             LEAT_FMT(a->grpc_message));
+    if (a->has_grpc_status)
+        snprintf(why, sizeof why, "%s: %.*s", leat_grpc_code_name(a->grpc_status),
+                 LEAT_FMT(a->grpc_message));
+    else /* a proxy's error page, or no gRPC server at all */
+        snprintf(why, sizeof why, "%s: the answer is not gRPC (HTTP status %u)",
+                 leat_grpc_code_name(a->grpc_status), a->status);
     if (leat_grpc_may_retry(a->grpc_status, details.has_delay))
         return leat_retry(a->grpc_status, details.delay_ms, why);
     st = leat_rejected(a->grpc_status, why);

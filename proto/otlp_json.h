@@ -16,11 +16,11 @@
 
 #include "base/bytes.h"
 #include "base/signal.h"
-#include "proto/otlp_view.h"
 
 struct leat_budget;
 struct leat_buf;
 struct leat_err;
+struct leat_otlp_count; /* proto/otlp_view.h */
 struct leat_text;
 
 enum leat_json_result {

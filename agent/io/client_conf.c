@@ -54,7 +54,9 @@ const struct leat_field leat_client_http_fields[] = {
     CLIENT_FIELDS,
     LEAT_GROUP(CONF, compression_params, compression_fields, struct leat_compression_params_conf,
                "Tuning of the compression."),
-    LEAT_STRING(CONF, proxy_url, NULL, "HTTP proxy for http:// endpoints."),
+    LEAT_STRING(
+        CONF, proxy_url, NULL,
+        "HTTP proxy, an http:// URL; https:// endpoints are reached through a tunnel (CONNECT)."),
     LEAT_UINT(CONF, max_idle_conns, "100", "Idle connections kept; 0: no limit."),
     LEAT_UINT(CONF, max_idle_conns_per_host, "0",
               "Idle connections kept per destination; 0: as many as max_idle_conns."),
@@ -80,8 +82,9 @@ const struct leat_field leat_client_grpc_fields[] = {
                 .flags = LEAT_REQUIRED),
     CLIENT_FIELDS,
     LEAT_STRING(CONF, balancer_name, "round_robin",
-                "round_robin: each new connection starts at the next address of the name; "
-                "pick_first: at the first."),
+                "round_robin: each new connection starts at the next address of the name; requests "
+                "share the connections there are, up to four, made when streams run out (gRPC "
+                "libraries keep one to each address). pick_first: at the first address."),
     LEAT_STRING(CONF, authority, NULL, "The :authority sent instead of the endpoint's."),
     LEAT_STRING(CONF, user_agent, NULL, "The User-Agent sent instead of leat's own."),
     LEAT_BOOL(CONF, wait_for_ready, "false",
@@ -170,8 +173,6 @@ static void check_http(const struct leat_client_conf *conf, const char *key, str
         leat_check_error(c, path, "as a proxy: %s", err.text);
     else if (url.tls)
         leat_check_error(c, path, "a proxy must be an http:// URL");
-    else if (conf->endpoint != NULL && strncasecmp(conf->endpoint, "https://", 8) == 0)
-        leat_check_error(c, path, LEAT_CLIENT_NO_TUNNEL);
     leat_url_done(&url);
 }
 

@@ -12,6 +12,12 @@
 #define LINGER           (1 * LEAT_SEC)  /* a dropped stream may keep its pieces this long */
 #define HEAD_MAX         ((size_t)128 * 1024)
 
+/* An https:// endpoint behind a proxy. */
+static bool tunnels(const struct leat_client *c)
+{
+    return c->proxy.host != NULL && c->tls != NULL;
+}
+
 /* --- closing */
 
 static void close_now(struct leat_client_conn *cc)
@@ -59,7 +65,8 @@ static int64_t next_due(const struct leat_client_conn *cc)
     int64_t at = 0, ping;
 
     if (cc->state == LEAT_CONN_OPENING)
-        return cc->connected ? cc->opened_at + SETTINGS_TIMEOUT : 0;
+        return cc->connected || cc->tunnel == LEAT_TUNNEL_ASKED ? cc->opened_at + SETTINGS_TIMEOUT
+                                                                : 0;
     if (cc->ncalls == 0 && c->idle_timeout > 0)
         at = cc->idle_at + c->idle_timeout;
     if (pings(cc)) {
@@ -99,8 +106,10 @@ static void fire(void *arg)
     if (cc->state >= LEAT_CONN_CLOSING)
         return;
     if (cc->state == LEAT_CONN_OPENING) {
-        if (now >= cc->opened_at + SETTINGS_TIMEOUT)
-            leat_client_conn_abort(cc, "connected, but the peer says nothing in HTTP/2");
+        if (next_due(cc) != 0 && now >= next_due(cc))
+            leat_client_conn_abort(cc, cc->connected
+                                           ? "connected, but the peer says nothing in HTTP/2"
+                                           : "the proxy does not answer");
     } else if (cc->ncalls == 0 && c->idle_timeout > 0 && now >= cc->idle_at + c->idle_timeout) {
         close_now(cc);
     } else if (pings(cc)) {
@@ -252,8 +261,13 @@ static void opened(void *self)
 
     if (c == NULL || cc->state == LEAT_CONN_CLOSING)
         return;
-    cc->connected = true;
     cc->opened_at = leat_clock_mono();
+    if (tunnels(c) && cc->tunnel == LEAT_TUNNEL_NONE) {
+        leat_client_tunnel_start(cc);
+        leat_client_conn_tick(cc);
+        return;
+    }
+    cc->connected = true;
     if (c->grpc && c->tls != NULL && !h2) {
         leat_client_conn_abort(cc, "the peer did not agree to HTTP/2 under TLS (ALPN h2)");
     } else if (!c->grpc && !h2) {
@@ -272,7 +286,9 @@ static void on_read(void *self, const uint8_t *data, size_t len)
     if (cc->client == NULL || cc->state == LEAT_CONN_CLOSING)
         return;
     cc->heard_at = leat_clock_mono();
-    if (cc->h2 != NULL)
+    if (cc->tunnel == LEAT_TUNNEL_ASKED)
+        leat_client_tunnel_read(cc, leat_bytes(data, len));
+    else if (cc->h2 != NULL)
         leat_client_h2_read(cc, leat_bytes(data, len));
     else
         leat_client_h1_read(cc, leat_bytes(data, len));
@@ -302,6 +318,7 @@ static void conn_free(struct leat_client_conn *cc)
 {
     leat_timer_free(cc->timer);
     leat_text_done(&cc->head);
+    leat_text_done(&cc->tunnel_answer);
     leat_free(cc);
 }
 
@@ -366,7 +383,7 @@ struct leat_client_conn *leat_client_dial(struct leat_client *c)
         .host = to->host,
         .port = to->port,
         .unix_socket = to->unix_socket,
-        .tls = c->tls,
+        .tls = tunnels(c) ? NULL : c->tls,
         .sni = name != NULL && *name != '\0' ? name : NULL,
         .timeout = DIAL_TIMEOUT,
         .rotate = c->rotate,

@@ -162,7 +162,7 @@ void leat_client_h1_start(struct leat_client_conn *cc, struct leat_client_call *
 {
     struct leat_client *c = call->client;
     const char *method = call->x->method ? call->x->method : "POST";
-    const char *origin = c->proxy.host != NULL ? c->url.authority : NULL;
+    const char *origin = c->proxy.host != NULL && c->tls == NULL ? c->url.authority : NULL;
 
     leat_h1_answer_start(&cc->h1, &call->in, strcmp(method, "HEAD") == 0);
     if (leat_request_text(c->request, origin, c->no_keep_alive, &cc->head) != 0) {

@@ -52,6 +52,12 @@ enum leat_client_conn_state {
     LEAT_CONN_CLOSING, /* `closed` will come */
 };
 
+enum leat_client_tunnel {
+    LEAT_TUNNEL_NONE,
+    LEAT_TUNNEL_ASKED, /* CONNECT is sent, the proxy's answer is awaited */
+    LEAT_TUNNEL_OPEN,
+};
+
 struct leat_client_conn {
     struct leat_h2 *h2;         /* first, as io/h2.h wants; NULL: HTTP/1 */
     struct leat_link link;      /* client->conns */
@@ -65,6 +71,8 @@ struct leat_client_conn {
     struct leat_timer *timer;
     int64_t timer_at, opened_at, idle_at, heard_at, ping_at; /* 0: not running, no ping out */
     char why[256];                                           /* why we close it; "": no reason */
+    enum leat_client_tunnel tunnel;
+    struct leat_text tunnel_answer;
     /* HTTP/1 */
     struct leat_h1_answer h1;
     struct leat_text head;
@@ -144,6 +152,11 @@ void leat_client_conn_ready(struct leat_client_conn *cc);
 void leat_client_conn_alive(struct leat_client_conn *cc);
 /* Arms the timer of pings and idle time. */
 void leat_client_conn_tick(struct leat_client_conn *cc);
+
+/* --- client_tunnel.c */
+/* Asks the proxy for a tunnel; the connection is in the clear until it is open. */
+void leat_client_tunnel_start(struct leat_client_conn *cc);
+void leat_client_tunnel_read(struct leat_client_conn *cc, struct leat_bytes data);
 
 /* --- client_h1.c */
 void leat_client_h1_start(struct leat_client_conn *cc, struct leat_client_call *call);

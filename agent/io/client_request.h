@@ -8,10 +8,6 @@
 #include "base/text.h"
 #include "io/client.h"
 
-#define LEAT_CLIENT_NO_TUNNEL                                                                      \
-    "a proxy for https:// endpoints (CONNECT) is not supported: remove proxy_url, or use an "      \
-    "http:// endpoint"
-
 #define LEAT_REQUEST_HEADERS 160   /* headers of one request */
 #define LEAT_REQUEST_SCRATCH 32768 /* bytes of names and values that an authenticator adds */
 

@@ -31,8 +31,6 @@ static int parse_endpoint(struct leat_client *c, const char *text, struct leat_e
         c->url.unix_socket ? leat_format("unix:%s", c->url.host) : leat_strdup(c->url.authority);
     if (c->grpc || conf->proxy_url == NULL || *conf->proxy_url == '\0')
         return 0;
-    if (c->url.tls)
-        return leat_fail(err, LEAT_CLIENT_NO_TUNNEL);
     if (leat_url_parse(conf->proxy_url, &c->proxy, err) != 0)
         return leat_fail_in(err, "proxy_url");
     return c->proxy.tls ? leat_fail(err, "proxy_url must be an http:// URL") : 0;

@@ -515,6 +515,19 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
     leat_filter_start(c);
 }
 
+void leat_conn_start_tls(struct leat_conn *c, struct leat_tls *tls, const char *name,
+                         const char *peer)
+{
+    if (c->state != LEAT_CONN_OPEN)
+        return; /* `closed` will come */
+    LEAT_CHECK(c->filter == NULL && !leat_conn_pending(c));
+    c->state = LEAT_CONN_NEW;
+    leat_free(c->peer);
+    c->peer = leat_strdup(peer);
+    leat_conn_set_timer(c, HANDSHAKE_LIMIT);
+    leat_conn_connected(c, tls, false, name);
+}
+
 char *leat_conn_address(const struct sockaddr *addr)
 {
     const struct sockaddr_in *in4 = (const void *)addr;

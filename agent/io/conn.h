@@ -13,6 +13,7 @@
 #include "io/loop.h"
 
 struct leat_conn;
+struct leat_tls;
 
 struct leat_conn_events {
     /* Ready for data: connected, TLS handshake done. Comes first (or `closed` does). */
@@ -46,6 +47,12 @@ bool leat_conn_pending(const struct leat_conn *c); /* a write is pending */
 
 void leat_conn_pause(struct leat_conn *c); /* no `read` until resumed; the peer feels it by TCP */
 void leat_conn_resume(struct leat_conn *c);
+/* From now on it speaks TLS as a client, with a peer of this name (SNI and verification) behind
+ * what was reached so far; `peer` is for sentences. Only when open, in the clear, with no write
+ * pending, and when all that was read so far has been used. `opened` comes once more, or `closed`.
+ * `tls` must outlive the connection. */
+void leat_conn_start_tls(struct leat_conn *c, struct leat_tls *tls, const char *name,
+                         const char *peer);
 /* Ends it after what was written (TLS: close_notify). `closed` follows when the peer has ended too,
  * at the latest a second after the last byte; before `opened` it is the same as abort. */
 void leat_conn_close(struct leat_conn *c);

@@ -111,7 +111,8 @@ static void peer_ended(void *self)
 {
     struct leat_peer *p = self;
 
-    if (p->session != NULL && p->server != NULL && p->kind->ended != NULL)
+    p->ended = true;
+    if (p->session != NULL && p->server != NULL)
         p->kind->ended(p);
     else
         leat_conn_close(p->conn);
@@ -274,6 +275,8 @@ void leat_call_free(struct leat_call *c)
         p->server->ncalls--;
         maybe_drained(p->server);
     }
+    if (p->ncalls == 0 && p->ended && p->conn != NULL && p->kind == &leat_server_h2)
+        leat_conn_close(p->conn);
     peer_maybe_free(p);
 }
 

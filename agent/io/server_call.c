@@ -268,7 +268,13 @@ static bool authenticate(struct leat_call *c)
     const struct leat_authenticator *auth = c->peer->server->auth;
     struct leat_err err = {""};
 
-    if (auth == NULL || auth->admit(auth->self, c, &err) == 0)
+    if (auth == NULL)
+        return true;
+    if (c->peer->server->conf->auth.request_params.count != 0) {
+        leat_head_add_params(c, c->info.query, &c->peer->server->conf->auth.request_params);
+        read_info(c);
+    }
+    if (auth->admit(auth->self, c, &err) == 0)
         return true;
     c->challenge = auth->challenge;
     leat_call_refuse(c, LEAT_REFUSED_AUTH, 0, "%s", err.text[0] ? err.text : "not authenticated");

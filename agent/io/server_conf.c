@@ -19,7 +19,8 @@ static const struct leat_field auth_fields[] = {
     LEAT_STRING(struct leat_auth_conf, authenticator, NULL,
                 "Id of the extension that checks each request.", .flags = LEAT_AUTH),
     LEAT_STRINGS(struct leat_auth_conf, request_params, NULL,
-                 "Query parameters that the authenticator may see."),
+                 "Query parameters that the authenticator sees as headers, where no header of the "
+                 "name is there."),
     LEAT_END,
 };
 

@@ -327,6 +327,22 @@ static void h2_read(struct leat_peer *p, const uint8_t *data, size_t len)
     leat_h2_read(h->pump, data, len);
 }
 
+/* The client sends nothing more, and may still read: what it asked in full is answered. */
+static void h2_ended(struct leat_peer *p)
+{
+    struct leat_h2s *h = p->session;
+
+    for (struct leat_link *l = p->calls.next; l != &p->calls; l = l->next) {
+        const struct leat_call *c = LEAT_OWNER(l, struct leat_call, link);
+        if (c->phase <= LEAT_CALL_BODY)
+            nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, c->stream, NGHTTP2_CANCEL);
+    }
+    if (p->ncalls == 0)
+        leat_conn_close(p->conn);
+    else
+        leat_h2_flush(h->pump);
+}
+
 static void h2_written(struct leat_peer *p)
 {
     struct leat_h2s *h = p->session;
@@ -347,6 +363,7 @@ static void h2_closed(struct leat_peer *p)
 const struct leat_session_kind leat_server_h2 = {
     .open = h2_open,
     .read = h2_read,
+    .ended = h2_ended,
     .written = h2_written,
     .closed = h2_closed,
     .drain = leat_h2s_drain,

@@ -289,6 +289,8 @@ static bool tick_ping(struct leat_h2s *h, int64_t now, int64_t *due)
     int64_t time = conf->keepalive.server_parameters.time;
     int64_t timeout = conf->keepalive.server_parameters.timeout;
 
+    if (h->p->ended)
+        return true; /* it cannot answer */
     time = time > 0 ? time : PING_TIME;
     timeout = timeout > 0 ? timeout : PING_TIMEOUT;
     if (h->ping_at != 0 && h->last_read >= h->ping_at)

@@ -8,6 +8,7 @@
 #include "io/server_internal.h"
 
 #define RECORD_HEAD 4
+#define PARAM_MAX   4096 /* bytes of a query parameter, decoded; longer ones are not handed on */
 
 /* Headers that are kept when nobody asked for all of them. */
 static const char *const wanted[] = {
@@ -199,6 +200,75 @@ struct leat_bytes leat_head_find(const struct leat_call *c, const char *name)
             return v;
     }
     return leat_bytes(NULL, 0);
+}
+
+/* --- query parameters */
+
+static int hex(uint8_t b)
+{
+    return b >= '0' && b <= '9'   ? b - '0'
+           : b >= 'a' && b <= 'f' ? b - 'a' + 10
+           : b >= 'A' && b <= 'F' ? b - 'A' + 10
+                                  : -1;
+}
+
+/* Percent-decodes into `out`; returns the length, -1: too long, malformed, or bytes that no header
+ * may have. */
+static long decode_param(struct leat_bytes in, uint8_t out[PARAM_MAX])
+{
+    long n = 0;
+
+    for (size_t i = 0; i < in.len; i++) {
+        int b = in.data[i] == '+' ? ' ' : in.data[i];
+
+        if (b == '%') {
+            if (in.len - i < 3 || hex(in.data[i + 1]) < 0 || hex(in.data[i + 2]) < 0)
+                return -1;
+            b = hex(in.data[i + 1]) * 16 + hex(in.data[i + 2]);
+            i += 2;
+        }
+        if (n == PARAM_MAX || b < ' ' || b == 0x7f)
+            return -1;
+        out[n++] = (uint8_t)b;
+    }
+    return n;
+}
+
+/* The first value that the query has for `name`. */
+static bool find_param(struct leat_bytes query, const char *name, struct leat_bytes *ret)
+{
+    size_t len = strlen(name);
+
+    while (query.len != 0) {
+        const uint8_t *amp = memchr(query.data, '&', query.len);
+        size_t n = amp != NULL ? (size_t)(amp - query.data) : query.len;
+
+        if (n > len && query.data[len] == '=' && memcmp(query.data, name, len) == 0) {
+            *ret = leat_bytes(query.data + len + 1, n - len - 1);
+            return true;
+        }
+        n += amp != NULL;
+        query = leat_bytes(query.data + n, query.len - n);
+    }
+    return false;
+}
+
+void leat_head_add_params(struct leat_call *c, struct leat_bytes query,
+                          const struct leat_strings *names)
+{
+    size_t at = query.len != 0 ? (size_t)(query.data - store(c)) : 0;
+    uint8_t decoded[PARAM_MAX];
+    struct leat_bytes value;
+
+    for (uint32_t i = 0; i < names->count && query.len != 0; i++) {
+        long n = -1;
+
+        query.data = store(c) + at; /* adding may have moved it */
+        if (find_param(query, names->items[i], &value))
+            n = decode_param(value, decoded);
+        if (n > 0)
+            leat_head_add(c, leat_bytes_str(names->items[i]), leat_bytes(decoded, (size_t)n));
+    }
 }
 
 struct leat_bytes leat_call_header(const struct leat_call *call, const char *name)

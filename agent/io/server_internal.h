@@ -62,6 +62,7 @@ struct leat_peer {
     struct leat_link calls;
     size_t ncalls;
     int64_t born;
+    bool ended;      /* it has ended its side: closed with its last call */
     size_t npreface; /* bytes of the HTTP/2 preface seen while the kind is not known */
     char name[64];
 };
@@ -180,6 +181,10 @@ void leat_head_add(struct leat_call *c, struct leat_bytes name, struct leat_byte
 void leat_head_abandon(struct leat_call *c); /* forgets the header that is open, if one is */
 /* The call's own bytes of a value, to be changed in place; len 0: absent. */
 struct leat_bytes leat_head_find(const struct leat_call *c, const char *name);
+/* Adds each of these parameters that the query has as a header of that name, decoded; `query` is
+ * one of the call's own values. What c->info points at may move. */
+void leat_head_add_params(struct leat_call *c, struct leat_bytes query,
+                          const struct leat_strings *names);
 
 /* --- server_reply.c */
 /* The headers of a reply besides status, content-type and content-length; *n of them in `out`,

@@ -286,8 +286,6 @@ static void wrong_settings_are_refused(void **state)
     w->conf.auth.authenticator = "server";
     check_refused(w, "http://h", "for servers only");
     w->conf.auth.authenticator = NULL;
-    w->conf.proxy_url = "http://p:1";
-    check_refused(w, "https://h", "CONNECT");
     w->conf.proxy_url = "https://p:1";
     check_refused(w, "http://h", "http:// URL");
     w->conf.proxy_url = "p:1";
