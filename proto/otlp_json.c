@@ -10,6 +10,7 @@
 #include "proto/json_read.h"
 #include "proto/otlp.h"
 #include "proto/otlp_json_quick.h"
+#include "proto/otlp_view.h"
 #include "proto/wire.h"
 
 #define HEAD_MAX     20 /* a tag and a length, or a tag and a scalar */

@@ -11,6 +11,7 @@
 #include "proto/otlp.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_json_quick.h"
+#include "proto/otlp_view.h"
 #include "proto/wire.h"
 
 #define LEVELS_MAX (3 * LEAT_OTLP_DEPTH + 16) /* messages within one another in checked bytes */

@@ -10,6 +10,7 @@
 #include "io/grpc.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
+#include "proto/otlp_view.h"
 #include "receivers/otlp.h"
 
 #define RETRY_MS    1000

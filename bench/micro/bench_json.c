@@ -2,8 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "proto/otlp_json.h"
+#include "proto/otlp_view.h"
 
 #include <time.h>
 

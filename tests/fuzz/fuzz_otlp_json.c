@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "proto/otlp_json.h"
+#include "proto/otlp_view.h"
 
 static struct leat_buf *must_read(enum leat_signal s, struct leat_bytes json)
 {

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "lib/otlp_json_help.h"
+#include "proto/otlp_view.h"
 
 struct leat_budget otlp_json_budget = {.limit = 64 << 20};
 

@@ -12,6 +12,7 @@
 #include "io/codec.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_reply.h"
+#include "proto/otlp_view.h"
 
 static const char *const paths[2 * LEAT_SIGNALS] = {
     "/v1/traces",

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "lib/otlp_json_help.h"
+#include "proto/otlp_view.h"
 
 static void nested(struct leat_text *t, int depth)
 {

@@ -13,6 +13,7 @@
 #include "lib/otlp_random.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_text.h"
+#include "proto/otlp_view.h"
 
 enum view { BASIC, NORMAL, DETAILED, PRETTY, COLOUR };
 
