@@ -176,13 +176,20 @@ static void check_http(const struct leat_client_conf *conf, const char *key, str
     leat_url_done(&url);
 }
 
+/* Every address is in the clear: no certificates are to be read for it. */
+static bool is_clear(const struct leat_client_conf *conf, bool grpc)
+{
+    return !grpc && conf->endpoint != NULL && strncasecmp(conf->endpoint, "http://", 7) == 0;
+}
+
 void leat_client_check(const struct leat_client_conf *conf, bool grpc, const char *key,
                        struct leat_check *c)
 {
     char path[KEY_MAX];
 
     check_endpoint(conf, grpc, key_of(path, key, "endpoint"), c);
-    leat_tls_check(&conf->tls, false, key_of(path, key, "tls"), c);
+    if (!is_clear(conf, grpc))
+        leat_tls_check(&conf->tls, false, key_of(path, key, "tls"), c);
     check_compression(conf, grpc, key, c);
     check_headers(conf, key, c);
     if (conf->middlewares.count > 0)

@@ -11,23 +11,28 @@
 #define PARAM_MAX   4096 /* bytes of a query parameter, decoded; longer ones are not handed on */
 
 /* Headers that are kept when nobody asked for all of them. */
-static const char *const wanted[] = {
-    ":method",
-    ":path",
-    "access-control-request-headers",
-    "access-control-request-method",
-    "authorization",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "grpc-encoding",
-    "grpc-timeout",
-    "host",
-    "origin",
-    "transfer-encoding",
-    "user-agent",
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+static const struct leat_bytes wanted[] = {
+    NAME(":method"),
+    NAME(":path"),
+    NAME("access-control-request-headers"),
+    NAME("access-control-request-method"),
+    NAME("authorization"),
+    NAME("content-encoding"),
+    NAME("content-length"),
+    NAME("content-type"),
+    NAME("expect"),
+    NAME("grpc-encoding"),
+    NAME("grpc-timeout"),
+    NAME("host"),
+    NAME("origin"),
+    NAME("transfer-encoding"),
+    NAME("user-agent"),
 };
+#undef NAME
 
 static uint8_t *store(const struct leat_call *c)
 {
@@ -106,7 +111,7 @@ static bool is_wanted(const struct leat_call *c, struct leat_bytes name)
     if (c->peer->server->keep_heads)
         return true;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (leat_bytes_is(name, wanted[i]))
+        if (leat_bytes_eq(name, wanted[i]))
             return true;
     return false;
 }
