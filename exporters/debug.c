@@ -181,8 +181,11 @@ static void show(struct debug *self, enum leat_signal signal, const struct leat_
         leat_otlp_text_normal(signal, pieces, n, &text);
     if (self->verbosity == DETAILED)
         leat_otlp_text_detailed(signal, pieces, n, &text);
-    if (leat_text_ok(&text))
-        write_text(self, &text);
+    if (!leat_text_ok(&text)) {
+        leat_text_clear(&text);
+        leat_text_printf(&text, "%s\ttoo much to show at once\n", titles[signal]);
+    }
+    write_text(self, &text);
     leat_text_done(&text);
 }
 

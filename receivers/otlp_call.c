@@ -192,6 +192,7 @@ static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat
         return;
     }
     leat_ack_init(&state->ack, outcome_told);
+    batch->deadline = leat_call_info(call)->deadline;
     if (r->include_metadata[t] && leat_otlp_keep_origin(call, batch) < 0) {
         leat_batch_done(batch, leat_retry(LEAT_GRPC_UNAVAILABLE, RETRY_MS, "out of memory"));
         return;

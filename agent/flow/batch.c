@@ -16,6 +16,7 @@ static struct leat_batch *empty(enum leat_signal signal, uint32_t cap)
     memset(b, 0, sizeof *b);
     b->signal = signal;
     b->cap = 1;
+    b->deadline = INT64_MAX;
     b->parts = &b->first;
     leat_list_init(&b->link);
     if (cap > 1) {
@@ -87,6 +88,7 @@ static struct leat_batch *copy(const struct leat_batch *b)
     if (c == NULL)
         return NULL;
     c->origin = leat_origin_ref(b->origin);
+    c->deadline = b->deadline;
     for (uint32_t i = 0; i < b->nparts; i++) {
         append(c, b->parts[i]);
         leat_buf_ref(b->parts[i].buf);
@@ -124,6 +126,8 @@ int leat_batch_join(struct leat_batch *into, struct leat_batch *from)
         return -1;
     for (uint32_t i = 0; i < from->nparts; i++)
         append(into, from->parts[i]);
+    if (into->deadline < from->deadline)
+        into->deadline = from->deadline;
     if (into->origin != from->origin) {
         leat_origin_unref(into->origin);
         into->origin = NULL;
@@ -152,6 +156,7 @@ struct leat_batch *leat_batch_take_parts(struct leat_batch *b, uint32_t parts)
     if (head == NULL)
         return NULL;
     head->origin = leat_origin_ref(b->origin);
+    head->deadline = b->deadline;
     for (uint32_t i = 0; i < parts; i++)
         append(head, b->parts[i]);
     forget_parts(b, parts);
@@ -210,6 +215,7 @@ int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *bud
         return -1;
     }
     head->origin = leat_origin_ref(b->origin);
+    head->deadline = b->deadline;
     for (uint32_t i = 0; i < whole; i++)
         append(head, b->parts[i]);
     if (left > 0) {
@@ -228,6 +234,7 @@ int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *bud
 
 void leat_batch_hold(struct leat_batch *b)
 {
+    b->deadline = INT64_MAX; /* it is ours to bring on now */
     for (uint32_t i = 0; i < b->nparts; i++) {
         struct leat_ack *ack = b->parts[i].ack;
         if (ack == NULL || ack->patient)

@@ -42,6 +42,7 @@ struct leat_batch {
     struct leat_part *parts;
     uint32_t nparts, cap;
     struct leat_origin *origin;   /* one reference; NULL: unknown, or mixed */
+    int64_t deadline;             /* monotonic ns until which anybody waits; INT64_MAX: no limit */
     struct leat_attempt *attempt; /* NULL: outcomes go to the waiters */
     /* For the stage that holds the batch now; anybody else leaves them alone. */
     struct leat_link link;

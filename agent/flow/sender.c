@@ -25,9 +25,9 @@
 #define UNLIMITED       UINT32_MAX
 #define MEMORY_RETRY_MS 100
 
-enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROPS };
+enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROP_DEADLINE, DROPS };
 static const char *const drop_names[] = {"rejected", "retries_exhausted", "partial_success",
-                                         "shutdown"};
+                                         "shutdown", "deadline"};
 
 /* What is being joined for one combination of metadata values. */
 struct collection {
@@ -110,6 +110,9 @@ static void report(struct leat_sender *s, const struct leat_batch *b, const stru
     else if (st->outcome == LEAT_REJECTED)
         leat_error(s->env.id, "%u %s dropped: the destination rejects them for good: %s", b->items,
                    items, why);
+    else if (st->outcome == LEAT_RETRY && reason == DROP_DEADLINE)
+        leat_warn(s->env.id, "%u %s go back to a caller who would not wait for the next try: %s",
+                  b->items, items, why);
     else if (st->outcome == LEAT_RETRY && reason == DROP_EXHAUSTED)
         leat_error(s->env.id, "%u %s not delivered, no more retries left: %s", b->items, items,
                    why);
@@ -212,9 +215,15 @@ static void back_off(struct leat_sender *s, struct leat_batch *b, int64_t delay)
 
 static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_status st)
 {
-    int64_t delay = leat_retry_delay(&s->conf->retry_on_failure, b->tries, b->since,
-                                     leat_clock_mono(), st.retry_after_ms * LEAT_MS);
+    int64_t now = leat_clock_mono();
+    int64_t delay = leat_retry_delay(&s->conf->retry_on_failure, b->tries, b->since, now,
+                                     st.retry_after_ms * LEAT_MS);
 
+    if (delay >= 0 && delay > b->deadline - now) {
+        free_slot(s); /* by then nobody waits for it */
+        finish(s, b, st, DROP_DEADLINE);
+        return;
+    }
     if (s->stopped || !s->conf->retry_on_failure.enabled || delay < 0) {
         free_slot(s);
         finish(s, b, st, s->stopped ? DROP_SHUTDOWN : DROP_EXHAUSTED);

@@ -218,6 +218,52 @@ static void test_without_retry_the_first_failure_is_final(void **state)
     bench_end(&b);
 }
 
+static void test_no_try_after_the_callers_deadline(void **state)
+{
+    struct bench b;
+    struct rig_caller c;
+    struct leat_batch *batch;
+
+    (void)state;
+    bench_init(&b);
+    b.conf.sending_queue.enabled = false;
+    b.conf.retry_on_failure.initial_interval = b.conf.retry_on_failure.max_interval =
+        3600 * LEAT_SEC;
+    b.sink.answer = leat_retry(14, 0, "unavailable");
+    bench_start(&b);
+    rig_caller_init(&c);
+    batch = rig_logs("a", 2, &c);
+    batch->deadline = leat_clock_mono() + 60 * LEAT_SEC;
+    leat_ledger_count(&b.rig.ledger, LEAT_LOGS, LEAT_IN, 2);
+    leat_sender_take(b.sender, batch);
+    assert_int_equal(c.told, 1);
+    assert_int_equal(c.status.outcome, LEAT_RETRY);
+    assert_int_equal(b.sink.batches, 1);
+    assert_int_equal(fate(&b, LEAT_REFUSED), 2);
+    bench_end(&b);
+}
+
+static void test_what_is_held_outlives_its_callers_deadline(void **state)
+{
+    struct bench b;
+    struct rig_caller c;
+    struct leat_batch *batch;
+
+    (void)state;
+    bench_init(&b);
+    b.sink.fail_first = 2;
+    b.sink.first_answer = leat_retry(14, 0, "unavailable");
+    bench_start(&b);
+    rig_caller_init(&c);
+    batch = rig_logs("a", 2, &c);
+    batch->deadline = leat_clock_mono();
+    leat_ledger_count(&b.rig.ledger, LEAT_LOGS, LEAT_IN, 2);
+    leat_sender_take(b.sender, batch);
+    rig_until(&b.rig, &b.sink.batches, 3);
+    assert_string_equal(b.sink.bodies, "a-0 a-1 ");
+    bench_end(&b);
+}
+
 static void test_retries_exhausted_are_counted_as_lost(void **state)
 {
     struct bench b;
@@ -486,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_no_more_attempts_at_once_than_consumers),
         cmocka_unit_test(test_retry_until_delivered),
         cmocka_unit_test(test_without_retry_the_first_failure_is_final),
+        cmocka_unit_test(test_no_try_after_the_callers_deadline),
+        cmocka_unit_test(test_what_is_held_outlives_its_callers_deadline),
         cmocka_unit_test(test_retries_exhausted_are_counted_as_lost),
         cmocka_unit_test(test_one_bad_part_does_not_take_its_neighbours_along),
         cmocka_unit_test(test_too_large_is_halved),
