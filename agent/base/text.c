@@ -73,6 +73,17 @@ void leat_text_char(struct leat_text *t, char c)
     leat_text_add(t, &c, 1);
 }
 
+void leat_text_uint(struct leat_text *t, uint64_t n)
+{
+    char digits[20], *at = digits + sizeof digits;
+
+    do {
+        *--at = (char)('0' + n % 10);
+        n /= 10;
+    } while (n != 0);
+    leat_text_add(t, at, (size_t)(digits + sizeof digits - at));
+}
+
 void leat_text_printf(struct leat_text *t, const char *fmt, ...)
 {
     va_list ap;

@@ -22,6 +22,7 @@ void leat_text_clear(struct leat_text *t); /* empty again, keeps its memory, for
 void leat_text_add(struct leat_text *t, const void *data, size_t len);
 void leat_text_str(struct leat_text *t, const char *text);
 void leat_text_char(struct leat_text *t, char c);
+void leat_text_uint(struct leat_text *t, uint64_t n); /* in decimal */
 void leat_text_printf(struct leat_text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Adds `s` with %XX decoded; what is no such escape stays as it is. */

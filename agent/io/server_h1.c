@@ -155,11 +155,18 @@ static void write_head(struct leat_h1 *h, const struct leat_reply *r, struct lea
     size_t n = leat_reply_heads(h->call, r, heads, scratch);
 
     leat_text_reserve(t, REPLY_HEAD + r->body.len);
-    leat_text_printf(t, "HTTP/1.1 %u %s\r\n", r->status, leat_http_reason(r->status));
+    leat_text_str(t, "HTTP/1.1 ");
+    leat_text_uint(t, r->status);
+    leat_text_char(t, ' ');
+    leat_text_str(t, leat_http_reason(r->status));
+    leat_text_str(t, "\r\n");
     if (r->content_type != NULL)
         add_line(t, "content-type", r->content_type);
-    if (r->status >= 200 && r->status != 204 && r->status != 304)
-        leat_text_printf(t, "content-length: %zu\r\n", r->body.len);
+    if (r->status >= 200 && r->status != 204 && r->status != 304) {
+        leat_text_str(t, "content-length: ");
+        leat_text_uint(t, r->body.len);
+        leat_text_str(t, "\r\n");
+    }
     for (size_t i = 0; i < n; i++)
         add_line(t, heads[i].key, heads[i].value);
     if (h->last)

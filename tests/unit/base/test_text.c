@@ -91,9 +91,25 @@ static void percent_escapes_are_decoded(void **state)
     leat_text_done(&t);
 }
 
+static void numbers(void **state)
+{
+    static const uint64_t n[] = {0, 7, 10, 4294967296u, UINT64_MAX};
+    static const char *const text[] = {"0", "7", "10", "4294967296", "18446744073709551615"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
+        struct leat_text t;
+        leat_text_init(&t, 100);
+        leat_text_uint(&t, n[i]);
+        assert_string_equal(leat_text_get(&t), text[i]);
+        leat_text_done(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers),
         cmocka_unit_test(it_grows),
         cmocka_unit_test(the_maximum_sticks),
         cmocka_unit_test(no_memory_sticks),
