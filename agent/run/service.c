@@ -224,6 +224,8 @@ static void finish(struct service *s)
             leat_worker_join(s->workers[i]);
     }
     leat_page_free(s->page);
+    if (s->workers != NULL)
+        leat_workers_shut(s->workers, s->nworkers);
     for (unsigned i = s->nworkers; i-- > 0 && s->workers != NULL;)
         leat_worker_free(s->workers[i]);
     for (unsigned i = 0; i < s->nsignals; i++)

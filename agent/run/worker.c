@@ -201,12 +201,31 @@ void leat_worker_join(struct leat_worker *w)
     w->running = false;
 }
 
+void leat_workers_shut(struct leat_worker *const *workers, unsigned n)
+{
+    uint32_t under_way;
+
+    for (unsigned i = n; i-- > 0;) { /* worker 0, where parcels are, last */
+        if (workers[i] == NULL || workers[i]->closed)
+            continue;
+        leat_graph_close(workers[i]->graph);
+        workers[i]->closed = true;
+    }
+    do {
+        under_way = 0;
+        for (unsigned i = 0; i < n; i++) {
+            if (workers[i] == NULL)
+                continue;
+            leat_loop_turn(workers[i]->loop);
+            under_way += leat_graph_under_way(workers[i]->graph);
+        }
+    } while (under_way > 0);
+}
+
 void leat_worker_free(struct leat_worker *w)
 {
     if (w == NULL)
         return;
-    if (!w->closed)
-        leat_graph_close(w->graph);
     leat_graph_free(w->graph);
     leat_timer_free(w->home_timer);
     leat_mailbox_free(w->mailbox);

@@ -25,6 +25,9 @@ void leat_worker_close(struct leat_worker *w, void (*told)(void *arg), void *arg
 /* Ends the loop and the thread. Only after every worker was closed: their parcels have come home.
  */
 void leat_worker_join(struct leat_worker *w);
-void leat_worker_free(struct leat_worker *w); /* takes NULL; also one that was never started */
+/* For the main thread, when no worker's thread runs: closes all of them (NULL entries are passed
+ * over) and lets their parcels come home. Those that were closed before stay so. */
+void leat_workers_shut(struct leat_worker *const *workers, unsigned n);
+void leat_worker_free(struct leat_worker *w); /* takes NULL; after leat_workers_shut() */
 
 #endif
