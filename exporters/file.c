@@ -338,8 +338,10 @@ static void written(struct leat_file_write *w, int result)
         job_free(j);
     if (e == NULL)
         return;
+    e->advancing = true; /* what comes in by the end of the batch is begun below, not inside */
     if (j->next == j->count && j->writing == 0)
         job_done(j);
+    e->advancing = false;
     advance(e);
 }
 

@@ -188,6 +188,13 @@ class Groups(lib.Case):
             self.assertEqual(self.post(leat, ("b", ["written"])).status, 200)
         self.assertEqual(self.files(folder), {"b.jsonl": [["written"]]})
 
+    def test_a_write_that_fails_in_one_of_two_files(self):
+        with self.leat("/dev/*", ", append: true") as leat:
+            reply = self.post(leat, ("full", ["lost"]), ("null", ["gone"]))
+            self.assertEqual(reply.status, 503)
+            self.assertIn(b"cannot write to /dev/full: No space left on device", reply.body)
+            self.assertEqual(self.post(leat, ("null", ["gone"])).status, 200)
+
     def test_resources_without_the_attribute_are_rejected_the_others_written(self):
         folder = self.folder()
         request = otlp.request_json("logs", ["kept"], service="a")
