@@ -1,21 +1,19 @@
 /* file exporter: OTLP requests in a file, as JSON lines or length-prefixed messages, with rotation.
  *
  * Source of keys, defaults and format: contrib exporter/fileexporter. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "base/log.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "exporters/file_entry.h"
+#include "exporters/file_group.h"
+#include "exporters/file_out.h"
+#include "exporters/file_path.h"
 #include "flow/component.h"
 #include "flow/sender.h"
 #include "io/codec.h"
@@ -29,15 +27,10 @@
 enum { FORMAT_JSON, FORMAT_PROTO };
 static const char *const formats[] = {"json", "proto", NULL};
 
-struct rotation_conf {
-    uint32_t max_megabytes, max_days, max_backups;
-    bool localtime;
-};
-
 struct file_conf {
     const char *path;
     bool has_rotation;
-    struct rotation_conf rotation;
+    struct leat_file_out_rotation rotation;
     int format;
     const char *compression;
     bool append;
@@ -49,27 +42,31 @@ struct file_conf {
     } compression_params;
     struct group_by_conf {
         bool enabled;
+        const char *resource_attribute;
+        uint32_t max_open_files;
     } group_by;
     struct leat_sender_conf sender;
 };
 
 static const struct leat_field rotation_fields[] = {
-    LEAT_UINT(struct rotation_conf, max_megabytes, "100",
+    LEAT_UINT(struct leat_file_out_rotation, max_megabytes, "100",
               "A new file is begun when this size would be passed.", .min = 1, .max = 1e9,
               .unit = "MiB"),
-    LEAT_UINT(struct rotation_conf, max_days, "0", "Older files are removed; 0: never.",
+    LEAT_UINT(struct leat_file_out_rotation, max_days, "0", "Older files are removed; 0: never.",
               .max = 100000),
-    LEAT_UINT(struct rotation_conf, max_backups, "100",
+    LEAT_UINT(struct leat_file_out_rotation, max_backups, "100",
               "So many files are kept beside the current one; 0: all."),
-    LEAT_BOOL(struct rotation_conf, localtime, "false",
+    LEAT_BOOL(struct leat_file_out_rotation, localtime, "false",
               "Names of old files carry local time instead of UTC."),
     LEAT_END,
 };
 
 static const struct leat_field group_by_fields[] = {
     LEAT_BOOL(struct group_by_conf, enabled, "false", "A file per value of a resource attribute."),
-    LEAT_NO_EFFECT("resource_attribute", "group_by is not supported"),
-    LEAT_NO_EFFECT("max_open_files", "group_by is not supported"),
+    LEAT_STRING(struct group_by_conf, resource_attribute, "fileexporter.path_segment",
+                "Its value stands for the '*' in the path; resources without it are rejected."),
+    LEAT_UINT(struct group_by_conf, max_open_files, "100",
+              "The least recently used file is closed when there are more.", .min = 1, .max = 1e6),
     LEAT_END,
 };
 
@@ -79,8 +76,9 @@ static const struct leat_field compression_fields[] = {
 };
 
 static const struct leat_field fields[] = {
-    LEAT_STRING(struct file_conf, path, NULL, "The file.", .flags = LEAT_REQUIRED),
-    LEAT_GROUP(struct file_conf, rotation, rotation_fields, struct rotation_conf,
+    LEAT_STRING(struct file_conf, path, NULL, "The file; with group_by a pattern with one '*'.",
+                .flags = LEAT_REQUIRED),
+    LEAT_GROUP(struct file_conf, rotation, rotation_fields, struct leat_file_out_rotation,
                "When a new file is begun; on when this key is there.",
                .present = LEAT_PRESENT(struct file_conf, has_rotation)),
     LEAT_ENUM(struct file_conf, format, "json", formats,
@@ -108,21 +106,36 @@ static const struct leat_field fields[] = {
 struct file_exporter {
     const struct file_conf *conf;
     const struct leat_env *env;
-    struct leat_file *file;
-    struct leat_link records; /* being written */
-    uint64_t size;            /* with what is queued */
+    struct leat_file_out *out;     /* NULL: `group` */
+    struct leat_file_group *group; /* one file per value of an attribute */
+    struct leat_link waiting;      /* jobs with records to begin, in the order they came in */
+    struct leat_link running;      /* jobs whose records are all begun */
+    bool advancing;
     bool compress;
     int level;
     void (*drained)(void *house);
     void *house;
 };
 
-/* One request being written. */
-struct record {
-    struct leat_file_write write;
+/* One batch being written. It is over when every record is. */
+struct job {
     struct leat_link link;
     struct file_exporter *owner; /* NULL: closed, the batch was ended without us */
     struct leat_batch *batch;
+    struct leat_file_entry *entries; /* by segment, then by place; one file: NULL */
+    struct leat_bytes *pieces;
+    uint32_t next, count; /* of pieces: those before `next` are in records */
+    uint32_t writing;     /* records */
+    uint32_t rejected;    /* items without a file */
+    bool failed;
+    char why[512];
+};
+
+/* What goes into one file in one write. */
+struct record {
+    struct leat_file_write write;
+    struct job *job;
+    struct leat_file_out *out;
     struct leat_text text;
     struct leat_buf *packed; /* NULL: `text` is written */
 };
@@ -154,6 +167,27 @@ static void check_more(const struct file_conf *conf, struct leat_check *c)
         leat_check_error(c, "compression_params.level", "is no level of zstd");
 }
 
+static void check_group(const struct file_conf *conf, struct leat_check *c)
+{
+    const char *path = conf->path != NULL ? conf->path : "", *star = strchr(path, '*');
+    size_t tail = star != NULL ? (size_t)(star - path) : 0;
+
+    if (star == NULL || strchr(star + 1, '*') != NULL)
+        leat_check_error(c, "path",
+                         "must have exactly one '*' with group_by: there the value of "
+                         "'resource_attribute' goes in");
+    else if (star == path)
+        leat_check_error(c, "path",
+                         "must not begin with '*' with group_by: name a folder before "
+                         "it, like ./out/*.json");
+    else if ((tail == 2 || (tail > 2 && path[tail - 3] == '/')) && strncmp(star - 2, "..", 2) == 0)
+        leat_check_error(c, "path", "must not have '..' right before the '*'");
+    if (conf->group_by.resource_attribute == NULL || conf->group_by.resource_attribute[0] == '\0')
+        leat_check_error(c, "group_by.resource_attribute", "must name an attribute");
+    if (conf->has_rotation)
+        leat_check_warn(c, "rotation", "has no effect with group_by: its files are not rotated");
+}
+
 static void check(const void *conf_, struct leat_check *c)
 {
     const struct file_conf *conf = conf_;
@@ -165,134 +199,9 @@ static void check(const void *conf_, struct leat_check *c)
         leat_check_error(c, "compression", "'%s' is not known here: zstd, or nothing",
                          conf->compression);
     if (conf->group_by.enabled)
-        leat_check_error(c, "group_by.enabled",
-                         "Leat writes one file per exporter: use one exporter per file");
+        check_group(conf, c);
     if (conf->append && conf->compression != NULL && conf->compression[0] != '\0')
         leat_check_error(c, "append", "cannot be used together with compression");
-}
-
-/* --- rotation: like lumberjack, name-2006-01-02T15-04-05.000.ext beside the file */
-
-/* Splits "dir/name.ext"; *ret_dir_len with the slash, *ret_stem_len without the extension. */
-static void split_path(const char *path, size_t *ret_dir_len, size_t *ret_stem_len)
-{
-    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-
-    *ret_dir_len = slash ? (size_t)(slash - path) + 1 : 0;
-    *ret_stem_len = dot != NULL && dot > path + *ret_dir_len ? (size_t)(dot - path) : strlen(path);
-}
-
-static void backup_name(const struct file_exporter *e, char *out, size_t size)
-{
-    int64_t now = leat_clock_wall();
-    time_t seconds = (time_t)(now / LEAT_SEC);
-    struct tm tm;
-    char stamp[32];
-    size_t dir, stem;
-
-    split_path(e->conf->path, &dir, &stem);
-    if (e->conf->rotation.localtime)
-        localtime_r(&seconds, &tm);
-    else
-        gmtime_r(&seconds, &tm);
-    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H-%M-%S", &tm);
-    snprintf(out, size, "%.*s-%s.%03d%s", (int)stem, e->conf->path, stamp,
-             (int)(now / LEAT_MS % 1000), e->conf->path + stem);
-}
-
-struct backups {
-    char **names;
-    size_t count;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)b, *(char *const *)a); /* newest first: the stamp sorts */
-}
-
-static bool is_backup(const char *name, const char *path, size_t dir, size_t stem)
-{
-    size_t len = stem - dir, ext = strlen(path + stem), n = strlen(name);
-
-    return n == len + 1 + strlen("2006-01-02T15-04-05.000") + ext &&
-           strncmp(name, path + dir, len) == 0 && name[len] == '-' && name[len + 11] == 'T' &&
-           strcmp(name + n - ext, path + stem) == 0;
-}
-
-static struct backups list_backups(const char *path)
-{
-    struct backups found = {0};
-    size_t dir, stem;
-    struct dirent *d;
-    char *folder;
-    DIR *at;
-
-    split_path(path, &dir, &stem);
-    folder = dir ? leat_strndup(path, dir) : leat_strdup(".");
-    at = opendir(folder);
-    while (at != NULL && (d = readdir(at)) != NULL) {
-        if (!is_backup(d->d_name, path, dir, stem))
-            continue;
-        found.names = leat_renew(found.names, (found.count + 1) * sizeof(char *));
-        found.names[found.count++] = leat_format("%.*s%s", (int)dir, path, d->d_name);
-    }
-    if (at != NULL)
-        closedir(at);
-    leat_free(folder);
-    if (found.count > 1)
-        qsort(found.names, found.count, sizeof(char *), by_name);
-    return found;
-}
-
-/* The day in a backup's name is older than max_days. */
-static bool is_old(const struct file_exporter *e, const char *name)
-{
-    struct tm tm = {0};
-    size_t dir, stem;
-
-    if (e->conf->rotation.max_days == 0)
-        return false;
-    split_path(e->conf->path, &dir, &stem);
-    if (strptime(name + stem + 1, "%Y-%m-%dT%H-%M-%S", &tm) == NULL)
-        return false;
-    return (int64_t)(e->conf->rotation.localtime ? mktime(&tm) : timegm(&tm)) <
-           leat_clock_wall() / LEAT_SEC - (int64_t)e->conf->rotation.max_days * 86400;
-}
-
-static void remove_old(const struct file_exporter *e)
-{
-    struct backups found = list_backups(e->conf->path);
-
-    for (size_t i = 0; i < found.count; i++) {
-        bool many = e->conf->rotation.max_backups != 0 && i >= e->conf->rotation.max_backups;
-        if ((many || is_old(e, found.names[i])) && unlink(found.names[i]) != 0)
-            leat_warn(e->env->id, "cannot remove the old file %s", found.names[i]);
-        leat_free(found.names[i]);
-    }
-    leat_free(found.names);
-}
-
-static void rotated(void *arg, int result)
-{
-    struct file_exporter *e = arg;
-
-    if (result < 0)
-        leat_error(e->env->id, "cannot begin a new file beside %s: %s", e->conf->path,
-                   strerror(-result));
-    else
-        remove_old(e);
-}
-
-static void rotate_if_full(struct file_exporter *e, size_t more)
-{
-    char name[4096];
-
-    if (!e->conf->has_rotation || e->size == 0 ||
-        e->size + more <= (uint64_t)e->conf->rotation.max_megabytes << 20)
-        return;
-    backup_name(e, name, sizeof name);
-    leat_file_rotate(e->file, name, rotated, e);
-    e->size = 0;
 }
 
 /* --- writing */
@@ -301,37 +210,10 @@ static void check_drained(struct file_exporter *e)
 {
     void (*drained)(void *house) = e->drained;
 
-    if (drained == NULL || !leat_list_empty(&e->records))
+    if (drained == NULL || !leat_list_empty(&e->waiting) || !leat_list_empty(&e->running))
         return;
     e->drained = NULL;
     drained(e->house);
-}
-
-static void record_free(struct record *r)
-{
-    leat_text_done(&r->text);
-    leat_buf_unref(r->packed);
-    leat_free(r);
-}
-
-static void written(struct leat_file_write *w, int result)
-{
-    struct record *r = LEAT_OWNER(w, struct record, write);
-    struct file_exporter *e = r->owner;
-    struct leat_batch *batch = r->batch;
-    char why[512];
-
-    leat_list_remove(&r->link);
-    record_free(r);
-    if (e == NULL)
-        return;
-    if (result < 0) {
-        snprintf(why, sizeof why, "cannot write to %.300s: %s", e->conf->path, strerror(-result));
-        leat_batch_done(batch, leat_retry(14, RETRY_MS, why));
-    } else {
-        leat_batch_done(batch, leat_delivered());
-    }
-    check_drained(e);
 }
 
 static void put_length(struct leat_text *text, size_t len)
@@ -343,19 +225,19 @@ static void put_length(struct leat_text *text, size_t len)
 }
 
 /* The message without what stands around it. */
-static void encode(const struct file_exporter *e, const struct leat_batch *b,
-                   const struct leat_bytes *pieces, struct leat_text *out)
+static void encode(const struct file_exporter *e, enum leat_signal signal,
+                   const struct leat_bytes *pieces, uint32_t n, struct leat_text *out)
 {
     if (e->conf->format == FORMAT_JSON) {
-        leat_otlp_to_json(b->signal, pieces, b->nparts, out);
+        leat_otlp_to_json(signal, pieces, n, out);
         return;
     }
-    for (uint32_t i = 0; i < b->nparts; i++)
+    for (uint32_t i = 0; i < n; i++)
         leat_text_add(out, pieces[i].data, pieces[i].len);
 }
 
 /* JSON uncompressed: a line. Everything else: length and message. */
-static int frame(struct file_exporter *e, struct record *r)
+static int frame(const struct file_exporter *e, struct record *r)
 {
     struct leat_text message = r->text;
     struct leat_bytes plain = leat_text_bytes(&message);
@@ -380,81 +262,262 @@ static int frame(struct file_exporter *e, struct record *r)
     return leat_text_ok(&r->text) ? 0 : -1;
 }
 
-static struct record *record_new(struct file_exporter *e, struct leat_batch *b)
+static void record_free(struct record *r)
+{
+    leat_text_done(&r->text);
+    leat_buf_unref(r->packed);
+    leat_free(r);
+}
+
+static struct record *record_new(const struct file_exporter *e, enum leat_signal signal,
+                                 const struct leat_bytes *pieces, uint32_t n)
 {
     struct record *r = leat_try_zeroed(sizeof *r);
-    struct leat_bytes *pieces = leat_try(b->nparts * sizeof *pieces);
-    int ok = -1;
 
-    if (r != NULL && pieces != NULL) {
-        leat_text_init(&r->text, MAX_TEXT);
-        leat_batch_pieces(b, pieces);
-        encode(e, b, pieces, &r->text);
-        ok = leat_text_ok(&r->text) ? frame(e, r) : -1;
+    if (r == NULL)
+        return NULL;
+    leat_text_init(&r->text, MAX_TEXT);
+    encode(e, signal, pieces, n, &r->text);
+    if (leat_text_ok(&r->text) && frame(e, r) == 0)
+        return r;
+    record_free(r);
+    return NULL;
+}
+
+static void job_free(struct job *j)
+{
+    leat_free(j->entries);
+    leat_free(j->pieces);
+    leat_free(j);
+}
+
+/* Nothing more of this batch is written; what is under way goes on. */
+static void job_fail(struct job *j, const char *why)
+{
+    if (!j->failed)
+        snprintf(j->why, sizeof j->why, "%s", why);
+    j->failed = true;
+    j->next = j->count;
+}
+
+static void job_done(struct job *j)
+{
+    struct leat_status st = leat_delivered();
+
+    leat_list_remove(&j->link);
+    if (j->failed) {
+        st = leat_retry(14, RETRY_MS, j->why);
+    } else if (j->rejected != 0) {
+        st.rejected = j->rejected;
+        st.code = 3;
+        snprintf(j->why, sizeof j->why, "the resource has no string attribute '%.200s'",
+                 j->owner->conf->group_by.resource_attribute);
+        st.why = j->why;
     }
-    leat_free(pieces);
-    if (ok < 0 && r != NULL)
-        record_free(r);
-    return ok < 0 ? NULL : r;
+    leat_batch_done(j->batch, st);
+    job_free(j);
+}
+
+static void advance(void *self);
+
+static void written(struct leat_file_write *w, int result)
+{
+    struct record *r = LEAT_OWNER(w, struct record, write);
+    struct job *j = r->job;
+    struct file_exporter *e = j->owner;
+    char why[512];
+
+    leat_file_out_written(r->out);
+    if (result < 0) {
+        snprintf(why, sizeof why, "cannot write to %.300s: %s", r->out->path, strerror(-result));
+        job_fail(j, why);
+    }
+    record_free(r);
+    j->writing--;
+    if (e == NULL && j->writing == 0)
+        job_free(j);
+    if (e == NULL)
+        return;
+    e->advancing = true; /* what comes in by the end of the batch is begun below, not inside */
+    if (j->next == j->count && j->writing == 0)
+        job_done(j);
+    e->advancing = false;
+    advance(e);
+}
+
+/* How many pieces from `next` on go into the same file. */
+static uint32_t run_of(const struct job *j)
+{
+    uint32_t n = 1;
+
+    if (j->entries == NULL)
+        return j->count;
+    while (j->next + n < j->count &&
+           leat_bytes_eq(j->entries[j->next].segment, j->entries[j->next + n].segment))
+        n++;
+    return n;
+}
+
+/* As leat_file_group_get(). */
+static int find_out(struct file_exporter *e, const struct job *j, struct leat_file_out **ret,
+                    struct leat_err *err)
+{
+    char *path;
+    int found;
+
+    *ret = e->out;
+    if (e->group == NULL)
+        return 1;
+    path = leat_file_path(e->conf->path, j->entries[j->next].segment, err);
+    found = path != NULL ? leat_file_group_get(e->group, path, ret, err) : -1;
+    leat_free(path);
+    return found;
+}
+
+/* Writes the next record. false: it has to wait for a file. */
+static bool job_step(struct file_exporter *e, struct job *j)
+{
+    uint32_t n = run_of(j);
+    struct leat_file_out *out;
+    struct leat_err err;
+    struct record *r;
+    int found = find_out(e, j, &out, &err);
+
+    if (found == 0)
+        return false;
+    if (found < 0) {
+        job_fail(j, err.text);
+        return true;
+    }
+    r = record_new(e, j->batch->signal, j->pieces + j->next, n);
+    if (r == NULL) {
+        job_fail(j, "no memory to write with");
+        return true;
+    }
+    r->job = j;
+    r->out = out;
+    r->write.bytes = leat_text_bytes(&r->text);
+    r->write.done = written;
+    j->next += n;
+    j->writing++;
+    leat_file_out_write(out, &r->write);
+    return true;
+}
+
+/* Begins what can be begun, in order. The end of a batch may bring the next one in: it is begun
+ * here too, not further down the stack. */
+static void advance(void *self)
+{
+    struct file_exporter *e = self;
+
+    if (e->advancing)
+        return;
+    e->advancing = true;
+    while (!leat_list_empty(&e->waiting)) {
+        struct job *j = LEAT_OWNER(e->waiting.next, struct job, link);
+
+        while (j->next < j->count && job_step(e, j))
+            ;
+        if (j->next < j->count)
+            break;
+        leat_list_remove(&j->link);
+        leat_list_append(&e->running, &j->link);
+        if (j->writing == 0)
+            job_done(j);
+    }
+    e->advancing = false;
+    check_drained(e);
+}
+
+/* --- taking */
+
+/* Every name is possible: else nothing is written at all, and so nothing twice. */
+static void check_names(const struct file_exporter *e, struct job *j)
+{
+    struct leat_err err;
+
+    for (uint32_t i = 0; i < j->count; i++) {
+        char *path;
+
+        if (i > 0 && leat_bytes_eq(j->entries[i - 1].segment, j->entries[i].segment))
+            continue;
+        path = leat_file_path(e->conf->path, j->entries[i].segment, &err);
+        if (path == NULL) {
+            job_fail(j, err.text);
+            return;
+        }
+        leat_free(path);
+    }
+}
+
+/* NULL: no memory. */
+static struct job *job_new(struct file_exporter *e, struct leat_batch *batch)
+{
+    uint32_t n = e->group != NULL ? leat_file_entries_count(batch) : batch->nparts;
+    struct job *j = leat_try_zeroed(sizeof *j);
+
+    if (j == NULL)
+        return NULL;
+    j->owner = e;
+    j->batch = batch;
+    j->pieces = leat_try((n + 1) * sizeof *j->pieces);
+    if (e->group != NULL)
+        j->entries = leat_try((n + 1) * sizeof *j->entries);
+    if (j->pieces == NULL || (e->group != NULL && j->entries == NULL)) {
+        job_free(j);
+        return NULL;
+    }
+    if (e->group != NULL) {
+        j->count = leat_file_entries_sort(batch, e->conf->group_by.resource_attribute, j->entries,
+                                          &j->rejected);
+        for (uint32_t i = 0; i < j->count; i++)
+            j->pieces[i] = j->entries[i].bytes;
+        check_names(e, j);
+    } else {
+        leat_batch_pieces(batch, j->pieces);
+        j->count = n;
+    }
+    return j;
 }
 
 static void file_take(void *self, struct leat_batch *batch)
 {
     struct file_exporter *e = self;
-    struct record *r = record_new(e, batch);
+    struct job *j = job_new(e, batch);
 
-    if (r == NULL) {
+    if (j == NULL) {
         leat_batch_done(batch, leat_retry(14, RETRY_MS, "no memory to write with"));
         return;
     }
-    r->owner = e;
-    r->batch = batch;
-    r->write.bytes = leat_text_bytes(&r->text);
-    r->write.done = written;
-    rotate_if_full(e, r->write.bytes.len);
-    e->size += r->write.bytes.len;
-    leat_list_append(&e->records, &r->link);
-    leat_file_write(e->file, &r->write);
+    leat_list_append(&e->waiting, &j->link);
+    advance(e);
 }
 
 /* --- life */
-
-/* The folders that `path` stands in, from the top. */
-static int make_folders(const struct file_conf *conf, struct leat_err *err)
-{
-    char *path = leat_strdup(conf->path);
-    mode_t mode = (mode_t)permissions(conf->directory_permissions);
-    int result = 0;
-
-    for (char *slash = strchr(path + 1, '/'); slash != NULL && result == 0;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, mode) != 0 && errno != EEXIST)
-            result = leat_fail(err, "cannot make the folder %s: %s", path, strerror(errno));
-        *slash = '/';
-    }
-    leat_free(path);
-    return result;
-}
 
 static int file_open(void *self, const struct leat_env *env, struct leat_err *err)
 {
     struct file_exporter *e = self;
     const struct file_conf *conf = env->conf;
+    mode_t mode = (mode_t)permissions(conf->directory_permissions);
 
     e->conf = conf;
     e->env = env;
-    leat_list_init(&e->records);
+    leat_list_init(&e->waiting);
+    leat_list_init(&e->running);
     e->compress = conf->compression != NULL && conf->compression[0] != '\0';
     e->level = conf->compression_params.level != 0 ? (int)conf->compression_params.level
                                                    : LEAT_LEVEL_DEFAULT;
-    if (conf->create_directory && make_folders(conf, err) < 0)
+    if (conf->group_by.enabled) {
+        e->group = leat_file_group_new(env, conf->group_by.max_open_files, !conf->append, mode,
+                                       advance, e);
+        return 0;
+    }
+    if (conf->create_directory && leat_file_folders(conf->path, mode, err) < 0)
         return -1;
-    e->file = leat_file_open(env->loop, conf->path, !conf->append && !conf->has_rotation, err);
-    if (e->file == NULL)
-        return -1;
-    e->size = leat_file_size(e->file);
-    return 0;
+    e->out = leat_file_out_open(env, conf->path, conf->has_rotation ? &conf->rotation : NULL,
+                                !conf->append && !conf->has_rotation, err);
+    return e->out != NULL ? 0 : -1;
 }
 
 static void file_drain(void *self, void (*drained)(void *house), void *house)
@@ -466,17 +529,28 @@ static void file_drain(void *self, void (*drained)(void *house), void *house)
     check_drained(e);
 }
 
+static void give_back(struct leat_link *jobs)
+{
+    struct leat_link *l;
+
+    while ((l = leat_list_pop(jobs)) != NULL) {
+        struct job *j = LEAT_OWNER(l, struct job, link);
+        j->owner = NULL; /* its records are its own until they are written */
+        leat_batch_done(j->batch, leat_retry(14, RETRY_MS, "shutting down"));
+        if (j->writing == 0)
+            job_free(j);
+    }
+}
+
 static void file_close(void *self)
 {
     struct file_exporter *e = self;
 
     e->drained = NULL;
-    while (!leat_list_empty(&e->records)) {
-        struct record *r = LEAT_OWNER(leat_list_pop(&e->records), struct record, link);
-        r->owner = NULL; /* its bytes are its own until the write is over */
-        leat_batch_done(r->batch, leat_retry(14, RETRY_MS, "shutting down"));
-    }
-    leat_file_close(e->file, NULL, NULL);
+    give_back(&e->running);
+    give_back(&e->waiting);
+    leat_file_group_free(e->group);
+    leat_file_out_close(e->out, NULL);
 }
 
 const struct leat_component leat_exporter_file = {

@@ -221,6 +221,25 @@ class AuditConf(lib.Case):
         self.assertTrue(os.path.isfile(folder + "/a/b/c.json"))
         self.assertEqual([os.stat(folder + d).st_mode & 0o777 for d in ("/a", "/a/b")], [0o700, 0o700])
 
+    def test_a_file_per_group(self):
+        to = "service.pipelines.traces.exporters=[file]"
+        file = "exporters.file={path: '%s', group_by: {enabled: true%s}}"
+        one = "'path' must have exactly one '*' with group_by: there the value of 'resource_attribute' goes in"
+        for path in ("out.json", "out/*/*.json"):
+            self.refused(to, file % (path, ""), saying=one)
+        self.refused(to, file % ("*.json", ""),
+                     saying="'path' must not begin with '*' with group_by: name a folder before it, like ./out/*.json")
+        for path in ("..*", "out/..*"):
+            self.refused(to, file % (path, ""), saying="'path' must not have '..' right before the '*'")
+        self.refused(to, file % ("out/*", ", resource_attribute: ''"), saying="'resource_attribute' must name an attribute")
+        code, found = self.findings(to, file % ("out/*", ", max_open_files: 0"))
+        self.assertEqual((code, [s for s, _, _ in found]), (lib.EX_CONFIG, ["error"]), found)
+        self.assertIn("max_open_files", found[0][1])
+        self.taken(to, file % ("out/*", ""))
+        self.taken(to, "exporters.file={path: 'out/*', rotation: {}, group_by: {enabled: true}}",
+                   warning="'rotation' has no effect with group_by: its files are not rotated")
+        self.taken(to, "exporters.file={path: 'out/*'}")
+
     def test_the_address_of_the_page_is_checked(self):
         for wrong in ("nonsense", "localhost:99999"):
             code, found = self.findings(f"service.telemetry.metrics.address={wrong}")

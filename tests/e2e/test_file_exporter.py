@@ -1,4 +1,6 @@
-"""The file exporter: JSON lines, protobuf with lengths, zstd, rotation, and what a stop leaves behind."""
+"""The file exporter: JSON lines, protobuf with lengths, zstd, rotation, a file per group, and what a stop
+leaves behind."""
+import concurrent.futures
 import ctypes
 import ctypes.util
 import glob
@@ -105,6 +107,167 @@ class File(lib.Case):
         code, out, err = lib.run("--config", path)
         self.assertIn(code, (1, lib.EX_CONFIG), out + err)
         self.assertIn("/nonexistent/folder/out.jsonl", out + err)
+
+
+class Groups(lib.Case):
+    """group_by: a file per value of service.name."""
+
+    def leat(self, path, more="", group="", args=()):
+        group = f"group_by: {{enabled: true, resource_attribute: service.name{group}}}"
+        retry = "retry_on_failure: {enabled: false}"
+        return lib.Leat(lib.config(f"file: {{path: '{path}', {group}, {retry}{more}}}", "[file]"), args)
+
+    def post(self, leat, *requests, signal="logs"):
+        """One request of (service, names) each."""
+        body = b"".join(otlp.request(signal, names, service=service) for service, names in requests)
+        return lib.post(leat.port("otlp", "http"), signal, body)
+
+    def files(self, folder, signal="logs"):
+        """{path below the folder: the names of each line}; every line has one service only."""
+        found = {}
+        for base, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(base, name)
+                with open(path, encoding="utf-8") as f:
+                    found[os.path.relpath(path, folder)] = [otlp.names_json(signal, line) for line in f]
+        return found
+
+    def test_two_services_in_one_request(self):
+        for s in otlp.SIGNALS:
+            folder = self.folder()
+            with self.leat(folder + "/*/" + s + ".jsonl") as leat:
+                for n in range(2):
+                    reply = self.post(leat, ("a", [f"a{n}"]), ("b", [f"b{n}"]), ("a", [f"a{n}+"]), signal=s)
+                    self.assertEqual(reply.status, 200, reply.body)
+            self.assertEqual(self.files(folder, s), {f"a/{s}.jsonl": [["a0", "a0+"], ["a1", "a1+"]],
+                                                     f"b/{s}.jsonl": [["b0"], ["b1"]]})
+            with open(f"{folder}/b/{s}.jsonl", encoding="utf-8") as f:
+                self.assertEqual(json.loads(f.readline()), otlp.request_json(s, ["b0"], service="b"))
+
+    def test_protobuf_and_zstd(self):
+        folder = self.folder()
+        with self.leat(folder + "/*", ", format: proto, compression: zstd", ", max_open_files: 1") as leat:
+            for n in range(3):
+                self.assertEqual(self.post(leat, ("a", [f"a{n}"]), ("b", [f"b{n}"])).status, 200)
+        for service in "ab":
+            with open(f"{folder}/{service}", "rb") as f:
+                bodies = [unzstd(m) for m in framed(f.read())]
+            self.assertEqual([otlp.names("logs", b) for b in bodies], [[f"{service}{n}"] for n in range(3)])
+            self.assertEqual([otlp.services("logs", b) for b in bodies], [[service]] * 3)
+
+    def test_hostile_values_stay_in_the_folder(self):
+        top = self.folder()
+        folder = top + "/in/here"
+        values = {"../../x": "x.jsonl", "/etc/y": "etc/y.jsonl", "": ".jsonl", "a/../../../z": "z.jsonl", "..": "...jsonl",
+                  "./w": "w.jsonl", "%s/*\n\t'\"": "%s/*\n\t'\".jsonl"}
+        with self.leat(folder + "/*.jsonl") as leat:
+            reply = self.post(leat, *((v, [v]) for v in values))
+            self.assertEqual(reply.status, 200, reply.body)
+        self.assertEqual(self.files(top), {"in/here/" + path: [[v]] for v, path in values.items()})
+        self.assertFalse(os.path.exists("/etc/y.jsonl"))
+
+    def test_names_that_cannot_be_write_nothing_and_are_to_be_retried(self):
+        folder = self.folder()
+        with self.leat(folder + "/*.jsonl") as leat:
+            for value, why in (("n" * 300, "File name too long"), ("d/" * 40_000, "File name too long"), ("a\0b", "NUL byte")):
+                reply = self.post(leat, ("good", ["unwritten"]), (value, ["lost"]))
+                self.assertEqual(reply.status, 503, reply.body)
+                self.assertIn(why.encode(), reply.body)
+            self.assertEqual(self.files(folder), {})
+            self.assertEqual(self.post(leat, ("good", ["written"])).status, 200)
+        self.assertEqual(self.files(folder), {"good.jsonl": [["written"]]})
+
+    def test_a_folder_in_the_place_of_a_file(self):
+        folder = self.folder()
+        os.makedirs(folder + "/b.jsonl")
+        with self.leat(folder + "/*.jsonl") as leat:
+            reply = self.post(leat, ("b", ["lost"]))
+            self.assertEqual(reply.status, 503)
+            self.assertIn(b"b.jsonl for writing: Is a directory", reply.body)
+            os.rmdir(folder + "/b.jsonl")
+            self.assertEqual(self.post(leat, ("b", ["written"])).status, 200)
+        self.assertEqual(self.files(folder), {"b.jsonl": [["written"]]})
+
+    def test_a_write_that_fails_in_one_of_two_files(self):
+        with self.leat("/dev/*", ", append: true") as leat:
+            reply = self.post(leat, ("full", ["lost"]), ("null", ["gone"]))
+            self.assertEqual(reply.status, 503)
+            self.assertIn(b"cannot write to /dev/full: No space left on device", reply.body)
+            self.assertEqual(self.post(leat, ("null", ["gone"])).status, 200)
+
+    def test_resources_without_the_attribute_are_rejected_the_others_written(self):
+        folder = self.folder()
+        request = otlp.request_json("logs", ["kept"], service="a")
+        for value in ({"intValue": "1"}, {}, {"stringValue": "b"}):
+            more = otlp.request_json("logs", ["lost", "lost too"] if "stringValue" not in value else ["kept too"])
+            more["resourceLogs"][0]["resource"]["attributes"] = [{"key": "service.name", "value": value}]
+            request["resourceLogs"] += more["resourceLogs"]
+        bare = otlp.request_json("logs", ["lost as well"])
+        del bare["resourceLogs"][0]["resource"]
+        request["resourceLogs"] += bare["resourceLogs"]
+        with self.leat(folder + "/*.jsonl") as leat:
+            port = leat.port("otlp", "http")
+            reply = lib.post(port, "logs", json.dumps(request).encode(), lib.JSON)
+            self.assertEqual(reply.status, 200, reply.body)
+            partial = json.loads(reply.body)["partialSuccess"]
+            self.assertEqual(int(partial["rejectedLogRecords"]), 5)
+            self.assertIn("no string attribute 'service.name'", partial["errorMessage"])
+            reply = lib.post(port, "logs", json.dumps(bare).encode(), lib.JSON)
+            self.assertEqual(int(json.loads(reply.body)["partialSuccess"]["rejectedLogRecords"]), 1)
+        self.assertEqual(self.files(folder), {"a.jsonl": [["kept"]], "b.jsonl": [["kept too"]]})
+
+    def open_files(self, leat, folder):
+        at = f"/proc/{leat.process.pid}/fd"
+        found = []
+        for fd in os.listdir(at):
+            try:
+                found.append(os.readlink(f"{at}/{fd}"))
+            except FileNotFoundError:
+                pass
+        return sorted(os.path.relpath(f, folder) for f in found if f.startswith(folder + "/"))
+
+    def test_the_least_recently_used_file_is_closed(self):
+        folder = self.folder()
+        with self.leat(folder + "/*", group=", max_open_files: 2") as leat:
+            for service in "abac":
+                self.assertEqual(self.post(leat, (service, [service])).status, 200)
+            self.assertEqual(self.open_files(leat, folder), ["a", "c"])
+            self.assertEqual(self.post(leat, ("b", ["b"])).status, 200)
+            self.assertEqual(self.open_files(leat, folder), ["b", "c"])
+        self.assertEqual(self.files(folder), {"a": [["a"]] * 2, "b": [["b"]] * 2, "c": [["c"]]})
+
+    def test_one_open_file_and_many_services_at_once(self):
+        folder = self.folder()
+        services = [f"s{n}" for n in range(40)]
+        with self.leat(folder + "/*", group=", max_open_files: 1") as leat:
+            port = leat.port("otlp", "http")
+
+            def send(n):
+                body = b"".join(otlp.request("logs", [f"{n}"], service=s) for s in services)
+                self.assertEqual(lib.post(port, "logs", body).status, 200)
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                list(pool.map(send, range(12)))
+            self.assertEqual(len(self.open_files(leat, folder)), 1)
+        found = self.files(folder)
+        self.assertEqual(sorted(found), sorted(services))
+        for lines in found.values():
+            self.assertEqual(sorted(lines), sorted([f"{n}"] for n in range(12)))
+
+    def test_a_restart_empties_or_appends(self):
+        folder = self.folder()
+        for word, more, left in (("one", "", ["one"]), ("two", ", append: true", ["one", "two"]), ("three", "", ["three"])):
+            with self.leat(folder + "/*", more, ", max_open_files: 1") as leat:
+                self.assertEqual(self.post(leat, ("a", [word]), ("b", [word])).status, 200)
+            lines = [[w] for w in left]
+            self.assertEqual(self.files(folder), {"a": lines, "b": lines})
+
+    def test_a_stop_with_requests_inside(self):
+        folder = self.folder()
+        with self.leat(folder + "/*", ", sending_queue: {enabled: true, queue_size: 1000}", ", max_open_files: 1") as leat:
+            for n in range(50):
+                self.assertEqual(self.post(leat, *((f"s{k}", [f"{n}"]) for k in range(5))).status, 200)
+        self.assertEqual({k: sorted(v) for k, v in self.files(folder).items()},
+                         {f"s{k}": sorted([f"{n}"] for n in range(50)) for k in range(5)})
 
 
 if __name__ == "__main__":
