@@ -60,7 +60,6 @@ enum leat_field_flag {
     LEAT_DEPRECATED = 1 << 3, /* works, warned of: `doc` names what replaces it */
     LEAT_AUTH =
         1 << 4, /* a string that names an extension instance: checked when the graph is wired */
-    LEAT_KEEP_CASE = 1 << 5, /* map keys: kept as written (default for all; reserved) */
 };
 
 struct leat_field {

@@ -13,8 +13,6 @@
 #include "run/parcel.h"
 #include "run/registry.h"
 
-#define MAX_BEHIND 64
-
 /* Where one component's batches pass to the next; counts both sides. Of several edges that carry
  * copies of one batch only the first counts for the side it comes from. */
 struct edge {
@@ -294,11 +292,15 @@ static struct pipeline *pipeline_of(struct leat_graph *g, const struct leat_plan
 static struct leat_outlet into_pipelines(struct leat_graph *g, struct node *from,
                                          enum leat_signal s, enum leat_promise *promise)
 {
-    struct leat_plan_pipeline *behind[MAX_BEHIND];
-    size_t n = leat_plan_behind(g->env.plan, from->item, s, behind, MAX_BEHIND), outs = 0;
-    struct leat_outlet *outlets = leat_new_array(MAX_BEHIND * 64, sizeof *outlets);
+    size_t most = g->env.plan->npipelines, room = 0, outs = 0, n;
+    struct leat_plan_pipeline **behind = leat_new_array(most, sizeof(struct leat_plan_pipeline *));
+    struct leat_outlet *outlets;
 
-    for (size_t i = 0; i < n && i < MAX_BEHIND; i++) {
+    n = leat_plan_behind(g->env.plan, from->item, s, behind, most);
+    for (size_t i = 0; i < n; i++)
+        room += behind[i]->pipeline->nexporters + 1;
+    outlets = leat_new_array(room, sizeof *outlets);
+    for (size_t i = 0; i < n; i++) {
         struct pipeline *pipe = pipeline_of(g, behind[i]);
         const struct leat_pipeline *in = behind[i]->pipeline;
         if (behind[i]->promise < *promise)
@@ -308,10 +310,11 @@ static struct leat_outlet into_pipelines(struct leat_graph *g, struct node *from
             outs++;
             continue;
         }
-        for (size_t k = 0; k < in->nexporters && k < 64; k++, outs++)
+        for (size_t k = 0; k < in->nexporters; k++, outs++)
             outlets[outs] =
                 edge_between(g, from, node_of(g, behind[i]->exporters[k]), s, outs == 0);
     }
+    leat_free(behind);
     if (outs == 0) {
         leat_free(outlets);
         return (struct leat_outlet){NULL, NULL};
@@ -327,22 +330,30 @@ static void connect_source(struct leat_graph *g, struct node *n)
 
 static int open_pipeline(struct leat_graph *g, struct pipeline *pipe, struct leat_err *err);
 
+/* Opens every pipeline that the connector feeds. */
+static int open_behind(struct leat_graph *g, struct node *n, struct leat_err *err)
+{
+    size_t most = g->env.plan->npipelines;
+    struct leat_plan_pipeline **behind = leat_new_array(most, sizeof(struct leat_plan_pipeline *));
+    int result = 0;
+
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
+        size_t count = leat_plan_behind(g->env.plan, n->item, (enum leat_signal)s, behind, most);
+        for (size_t i = 0; i < count && result == 0; i++)
+            result = open_pipeline(g, pipeline_of(g, behind[i]), err);
+    }
+    leat_free(behind);
+    return result;
+}
+
 /* A connector is opened after every pipeline it feeds. The document has made sure that there is no
  * cycle. */
 static int open_connector(struct leat_graph *g, struct node *n, struct leat_err *err)
 {
-    struct leat_plan_pipeline *behind[MAX_BEHIND];
-
-    for (unsigned s = 0; s < LEAT_SIGNALS && !n->open; s++) {
-        size_t count =
-            leat_plan_behind(g->env.plan, n->item, (enum leat_signal)s, behind, MAX_BEHIND);
-        for (size_t i = 0; i < count && i < MAX_BEHIND; i++) {
-            if (open_pipeline(g, pipeline_of(g, behind[i]), err) < 0)
-                return -1;
-        }
-    }
     if (n->open)
         return 0;
+    if (open_behind(g, n, err) < 0)
+        return -1;
     connect_source(g, n);
     return open_node(g, n, err);
 }

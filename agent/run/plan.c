@@ -169,25 +169,37 @@ const struct leat_sender_conf *leat_plan_sender(const struct leat_plan_item *ite
     return (const void *)((const char *)item->conf + item->component->sender - 1);
 }
 
+static enum leat_promise promise_of(struct leat_plan *p, struct leat_plan_pipeline *pipe);
+
 /* A connector passes on the promise of what is behind it. No cycles: the document has checked that.
  */
+static enum leat_promise promise_behind(struct leat_plan *p, const struct leat_plan_item *connector,
+                                        enum leat_signal signal)
+{
+    struct leat_plan_pipeline **behind =
+        leat_new_array(p->npipelines, sizeof(struct leat_plan_pipeline *));
+    size_t n = leat_plan_behind(p, connector, signal, behind, p->npipelines);
+    enum leat_promise weakest = LEAT_PROMISE_DELIVERED;
+
+    for (size_t i = 0; i < n; i++) {
+        enum leat_promise promise = promise_of(p, behind[i]);
+        weakest = promise < weakest ? promise : weakest;
+    }
+    leat_free(behind);
+    return weakest;
+}
+
 static enum leat_promise promise_of(struct leat_plan *p, struct leat_plan_pipeline *pipe)
 {
-    enum leat_promise weakest = LEAT_PROMISE_DELIVERED, promise;
-    struct leat_plan_pipeline *behind[64];
+    enum leat_promise weakest = LEAT_PROMISE_DELIVERED;
 
     for (size_t i = 0; i < pipe->pipeline->nexporters; i++) {
-        struct leat_plan_item *item = pipe->exporters[i];
-        size_t n = 0;
-        promise = LEAT_PROMISE_DELIVERED;
+        const struct leat_plan_item *item = pipe->exporters[i];
+        enum leat_promise promise = LEAT_PROMISE_DELIVERED;
         if (item->component->sender != 0)
             promise = leat_sender_promise(leat_plan_sender(item));
         if (item->component->kind == LEAT_CONNECTOR)
-            n = leat_plan_behind(p, item, pipe->pipeline->signal, behind, 64);
-        for (size_t k = 0; k < n && k < 64; k++) {
-            enum leat_promise b = promise_of(p, behind[k]);
-            promise = b < promise ? b : promise;
-        }
+            promise = promise_behind(p, item, pipe->pipeline->signal);
         weakest = promise < weakest ? promise : weakest;
     }
     return weakest;

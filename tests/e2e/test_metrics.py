@@ -55,6 +55,16 @@ class Metrics(lib.Case):
                     self.assertIsNotNone(lib.total(found, name), f"{name} is missing: {sorted(found)}")
                 self.assertEqual(gaps(found), {})
 
+    def test_a_receiver_feeds_every_pipeline_that_names_it(self):
+        text = lib.config("nop: {}", "[nop]", kinds=("logs",), tail=self.page())
+        text += "".join(f"    logs/{i}: {{receivers: [otlp], exporters: [nop]}}\n" for i in range(1, 100))
+        with lib.Leat(text) as leat:
+            self.assertEqual(lib.send(leat.port("otlp", "http"), "logs", ["a", "b"]).status, 200)
+            found = lib.metrics(self.at)
+            self.assertEqual(lib.total(found, "leat_items_total", component="nop", fate="delivered"), 200)
+            self.assertEqual(lib.total(found, "leat_items_total", component="otlp", fate="out"), 2)
+            self.assertEqual(gaps(found), {})
+
     def test_the_page_is_prometheus_text(self):
         with lib.Leat(lib.config("nop: {}", "[nop]", tail=self.page())) as leat:
             leat.port("otlp", "http")

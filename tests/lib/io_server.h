@@ -72,6 +72,4 @@ void io_raw_poll(struct io_raw *r);
 bool io_raw_has(const struct io_raw *r, const char *text);
 size_t io_raw_count(const struct io_raw *r, const char *text); /* not overlapping */
 
-/* The test's listener's open calls at the end of each test: none may leak. */
-
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "lib/config_help.h"
 #include "run/plan.h"
 
@@ -212,6 +213,31 @@ static void test_promises_through_connectors(void **state)
     assert_int_equal(promise_of(CHAIN("otlp_grpc/none"), "logs/1"), LEAT_PROMISE_DELIVERED);
 }
 
+/* The 100th pipeline behind a connector counts like the first. */
+static void test_promises_of_many_pipelines(void **state)
+{
+    struct leat_text yaml;
+    struct leat_diags *diags = leat_diags_new();
+    struct leat_plan *p;
+
+    (void)state;
+    leat_text_init(&yaml, 1 << 16);
+    leat_text_str(&yaml,
+                  OTLP "exporters: {nop: , otlp_grpc: {endpoint: 'x:1', tls: {insecure: true}}}\n"
+                       "connectors: {forward: }\nservice:\n  pipelines:\n"
+                       "    logs: {receivers: [otlp], exporters: [forward]}\n");
+    for (int i = 1; i <= 100; i++)
+        leat_text_printf(&yaml, "    logs/%d: {receivers: [forward], exporters: [%s]}\n", i,
+                         i == 100 ? "otlp_grpc" : "nop");
+    p = load(leat_text_get(&yaml), diags);
+    assert_non_null(p);
+    assert_int_equal(p->pipelines[0].promise, LEAT_PROMISE_HELD);
+    assert_int_equal(p->pipelines[1].promise, LEAT_PROMISE_DELIVERED);
+    leat_plan_free(p);
+    leat_diags_free(diags);
+    leat_text_done(&yaml);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +249,7 @@ int main(void)
         cmocka_unit_test(test_authenticators),
         cmocka_unit_test(test_settings_that_contradict),
         cmocka_unit_test(test_promises),
+        cmocka_unit_test(test_promises_of_many_pipelines),
         cmocka_unit_test(test_promises_through_connectors),
     };
 
