@@ -77,7 +77,11 @@ struct leat_batch *leat_batch_new(enum leat_signal signal, struct leat_buf *buf,
 
     LEAT_CHECK(request.len <= UINT32_MAX);
     if (b != NULL)
-        append(b, (struct leat_part){buf, request.data, (uint32_t)request.len, items, ack});
+        append(b, (struct leat_part){.buf = buf,
+                                     .data = request.data,
+                                     .len = (uint32_t)request.len,
+                                     .items = items,
+                                     .ack = ack});
     return b;
 }
 
@@ -176,6 +180,7 @@ static int cut_part(enum leat_signal signal, const struct leat_part *part, uint3
 
     *ret_head = *ret_tail = *part;
     ret_head->items = items;
+    ret_head->weight = 0; /* stays with the tail */
     ret_tail->items = part->items - items;
     if (n == items) {
         ret_head->len = (uint32_t)len;
@@ -199,7 +204,7 @@ static int cut_part(enum leat_signal signal, const struct leat_part *part, uint3
 int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *budget,
                    struct leat_batch **ret)
 {
-    struct leat_part head_part, tail_part;
+    struct leat_part head_part = {0}, tail_part;
     struct leat_batch *head;
     uint32_t whole = 0, left = items;
 

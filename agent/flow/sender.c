@@ -16,6 +16,7 @@
 #include "flow/ledger.h"
 #include "flow/origin.h"
 #include "flow/retry.h"
+#include "flow/room.h"
 #include "flow/selfobs.h"
 #include "io/loop.h"
 
@@ -28,6 +29,9 @@
 enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROP_DEADLINE, DROPS };
 static const char *const drop_names[] = {"rejected", "retries_exhausted", "partial_success",
                                          "shutdown", "deadline"};
+
+enum refusal { REFUSED_FULL, REFUSED_SHARE, REFUSED_SHUTDOWN, REFUSALS };
+static const char *const refusal_names[] = {"queue_full", "client_share", "shutdown"};
 
 /* What is being joined for one combination of metadata values. */
 struct collection {
@@ -42,14 +46,14 @@ struct leat_sender {
     struct leat_sender_env env;
     struct leat_attempt hook;
     struct leat_timer *timer;
-    struct leat_link blocked, queue, backoff, collections;
+    struct leat_link queue, backoff, collections;
     struct leat_map *by_key;
-    int64_t capacity, size; /* in units of the sizer */
-    int sizer, batch_sizer;
+    struct leat_room room; /* who waits in it is `blocked` */
+    int batch_sizer;
     uint32_t slots, busy;
     bool filling, draining, stopped;
     struct leat_exporter_obs obs;
-    struct leat_counter *drops[DROPS];
+    struct leat_counter *drops[DROPS], *refusals[REFUSALS];
     struct leat_task drained_task;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -57,18 +61,6 @@ struct leat_sender {
 
 static void fill_slots(struct leat_sender *s);
 static void admit_blocked(struct leat_sender *s);
-
-static int64_t measure(const struct leat_batch *b, int sizer)
-{
-    switch (sizer) {
-    case LEAT_SIZER_ITEMS:
-        return b->items;
-    case LEAT_SIZER_BYTES:
-        return (int64_t)b->bytes;
-    default:
-        return 1;
-    }
-}
 
 /* --- the end of a batch */
 
@@ -124,14 +116,8 @@ static void report(struct leat_sender *s, const struct leat_batch *b, const stru
 static void check_drained(struct leat_sender *s)
 {
     if (s->drained != NULL && s->busy == 0 && leat_list_empty(&s->queue) &&
-        leat_list_empty(&s->blocked) && leat_list_empty(&s->collections))
+        !leat_room_awaited(&s->room) && leat_list_empty(&s->collections))
         leat_loop_defer(s->env.loop, &s->drained_task);
-}
-
-static void set_size(struct leat_sender *s, int64_t size)
-{
-    s->size = size;
-    leat_gauge_set(s->obs.queue_size, size);
 }
 
 static void finish(struct leat_sender *s, struct leat_batch *b, struct leat_status st,
@@ -139,7 +125,8 @@ static void finish(struct leat_sender *s, struct leat_batch *b, struct leat_stat
 {
     account(s, b, &st, reason);
     report(s, b, &st, reason);
-    set_size(s, s->size - (int64_t)b->weight);
+    leat_room_leave(&s->room, b);
+    leat_gauge_set(s->obs.queue_size, s->room.size);
     if (b->nparts > 1)
         st.rejected = 0; /* nobody can say whose records they were */
     leat_batch_done(b, st);
@@ -308,7 +295,7 @@ static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
 {
     int64_t max = s->conf->sending_queue.batch.max_size, size;
 
-    while (max > 0 && (size = measure(b, s->batch_sizer)) > max && b->items > 1) {
+    while (max > 0 && (size = leat_sizer_measure(s->batch_sizer, b)) > max && b->items > 1) {
         uint64_t items = s->batch_sizer == LEAT_SIZER_ITEMS
                              ? (uint64_t)max
                              : (uint64_t)((double)b->items * ((double)max / (double)size));
@@ -318,7 +305,7 @@ static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
         if (leat_batch_cut(b, (uint32_t)items, s->env.budget, &head) < 0)
             break;
         head->weight = 0;
-        if (measure(head, s->batch_sizer) > max && head->items > 1)
+        if (leat_sizer_measure(s->batch_sizer, head) > max && head->items > 1)
             enqueue_cut(s, head);
         else
             enqueue(s, head);
@@ -378,23 +365,16 @@ static void collect(struct leat_sender *s, struct leat_batch *b)
     leat_text_done(&key);
     if (c == NULL)
         enqueue_cut(s, b);
-    else if (measure(c->batch, s->batch_sizer) >= s->conf->sending_queue.batch.min_size)
+    else if (leat_sizer_measure(s->batch_sizer, c->batch) >= s->conf->sending_queue.batch.min_size)
         flush_collection(s, c);
 }
 
 /* --- taking */
 
-static bool has_room(const struct leat_sender *s, const struct leat_batch *b)
-{
-    int64_t cost = measure(b, s->sizer);
-
-    return s->size == 0 || cost <= s->capacity - s->size;
-}
-
 static void admit(struct leat_sender *s, struct leat_batch *b)
 {
-    b->weight = (uint64_t)measure(b, s->sizer);
-    set_size(s, s->size + (int64_t)b->weight);
+    leat_room_enter(&s->room, b);
+    leat_gauge_set(s->obs.queue_size, s->room.size);
     if (!s->conf->sending_queue.wait_for_result)
         leat_batch_hold(b);
     if (s->conf->sending_queue.has_batch && !s->draining && !s->stopped)
@@ -405,22 +385,34 @@ static void admit(struct leat_sender *s, struct leat_batch *b)
 
 static void admit_blocked(struct leat_sender *s)
 {
-    while (!leat_list_empty(&s->blocked)) {
-        struct leat_batch *b = LEAT_OWNER(s->blocked.next, struct leat_batch, link);
-        if (!has_room(s, b))
-            return;
-        leat_list_remove(&b->link);
+    struct leat_batch *b;
+
+    while ((b = leat_room_next(&s->room, false)) != NULL)
         admit(s, b);
-    }
 }
 
-static void refuse(struct leat_sender *s, struct leat_batch *b, const char *why)
+static void refuse(struct leat_sender *s, struct leat_batch *b, enum refusal reason,
+                   const char *why)
 {
     struct leat_status st = leat_retry(14, FULL_RETRY_MS, why);
 
     leat_count(s->obs.enqueue_failed, b->items);
+    leat_count(s->refusals[reason], b->items);
     leat_ledger_end(s->env.ledger, b, &st);
     leat_batch_done(b, st);
+}
+
+/* False: refused. */
+static bool there_is_room(struct leat_sender *s, struct leat_batch *b)
+{
+    char why[160];
+    enum leat_room_answer answer = leat_room_ask(&s->room, b, why, sizeof why);
+
+    if (answer == LEAT_ROOM_YES)
+        return true;
+    leat_warn(s->env.id, "%s: callers are told to retry", why);
+    refuse(s, b, answer == LEAT_ROOM_FULL ? REFUSED_FULL : REFUSED_SHARE, why);
+    return false;
 }
 
 void leat_sender_take(void *sender, struct leat_batch *b)
@@ -429,21 +421,19 @@ void leat_sender_take(void *sender, struct leat_batch *b)
     const struct leat_queue_conf *q = &s->conf->sending_queue;
 
     if (s->stopped) {
-        refuse(s, b, "shutting down");
+        refuse(s, b, REFUSED_SHUTDOWN, "shutting down");
         return;
     }
-    if (q->enabled && !q->block_on_overflow && !has_room(s, b)) {
-        leat_warn(s->env.id, "sending queue is full (%lld of %lld): callers are told to retry",
-                  (long long)s->size, (long long)s->capacity);
-        refuse(s, b, "sending queue is full");
+    if (q->enabled && !q->block_on_overflow && !there_is_room(s, b))
         return;
-    }
     leat_ledger_hold(s->env.ledger, b->signal, b->items);
     b->weight = 0;
     if (!q->enabled) {
         enqueue(s, b);
+    } else if (!q->block_on_overflow) {
+        admit(s, b);
     } else {
-        leat_list_append(&s->blocked, &b->link);
+        leat_room_wait(&s->room, b);
         admit_blocked(s);
     }
     fill_slots(s);
@@ -488,7 +478,7 @@ static int64_t share_of(int64_t whole, unsigned workers)
     return (whole + workers - 1) / workers;
 }
 
-static void open_drop_counters(struct leat_sender *s)
+static void open_counters(struct leat_sender *s)
 {
     for (unsigned i = 0; i < DROPS; i++) {
         struct leat_metric id = {.name = "leat_exporter_dropped_items_total",
@@ -497,6 +487,14 @@ static void open_drop_counters(struct leat_sender *s)
                                             {"data_type", leat_signal_name(s->env.signal)},
                                             {"reason", drop_names[i]}}};
         s->drops[i] = leat_meter_counter(s->env.meter, &id);
+    }
+    for (unsigned i = 0; i < REFUSALS; i++) {
+        struct leat_metric id = {.name = "leat_exporter_refused_items_total",
+                                 .help = "Items an exporter's queue did not take, by reason.",
+                                 .labels = {{"exporter", s->env.id},
+                                            {"data_type", leat_signal_name(s->env.signal)},
+                                            {"reason", refusal_names[i]}}};
+        s->refusals[i] = leat_meter_counter(s->env.meter, &id);
     }
 }
 
@@ -510,19 +508,18 @@ struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
     s->env = *env;
     s->hook.ended = attempt_ended;
     s->timer = leat_timer_new(env->loop, on_timer, s);
-    leat_list_init(&s->blocked);
     leat_list_init(&s->queue);
     leat_list_init(&s->backoff);
     leat_list_init(&s->collections);
     s->by_key = leat_map_new(MAX_COLLECTIONS);
-    s->sizer = q->sizer;
     s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
-    s->capacity = share_of(q->queue_size, env->workers);
+    leat_room_init(&s->room, share_of(q->queue_size, env->workers), q->sizer,
+                   q->enabled && q->block_on_overflow);
     s->slots = q->enabled ? (uint32_t)share_of(q->num_consumers, env->workers) : UNLIMITED;
     s->drained_task.run = tell_drained;
     leat_exporter_obs_open(&s->obs, env->meter, env->id, env->signal);
-    leat_gauge_set(s->obs.queue_capacity, q->enabled ? s->capacity : 0);
-    open_drop_counters(s);
+    leat_gauge_set(s->obs.queue_capacity, q->enabled ? s->room.capacity : 0);
+    open_counters(s);
     return s;
 }
 
@@ -542,25 +539,33 @@ void leat_sender_drain(struct leat_sender *s, void (*drained)(void *arg), void *
     check_drained(s);
 }
 
-static void give_back(struct leat_sender *s, struct leat_link *list, bool has_slot)
+static void give_back(struct leat_sender *s, struct leat_batch *b)
+{
+    finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
+}
+
+static void give_all_back(struct leat_sender *s, struct leat_link *list, bool has_slot)
 {
     while (!leat_list_empty(list)) {
         struct leat_batch *b = LEAT_OWNER(leat_list_pop(list), struct leat_batch, link);
         if (has_slot)
             free_slot(s);
-        finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
+        give_back(s, b);
     }
 }
 
 void leat_sender_stop(struct leat_sender *s)
 {
+    struct leat_batch *b;
+
     s->stopped = true;
     s->slots = 0; /* nothing goes out any more */
     leat_timer_stop(s->timer);
     flush_all(s);
-    give_back(s, &s->queue, false);
-    give_back(s, &s->backoff, true);
-    give_back(s, &s->blocked, false);
+    while ((b = leat_room_next(&s->room, true)) != NULL)
+        give_back(s, b);
+    give_all_back(s, &s->queue, false);
+    give_all_back(s, &s->backoff, true);
 }
 
 void leat_sender_free(struct leat_sender *s)
@@ -571,5 +576,6 @@ void leat_sender_free(struct leat_sender *s)
     leat_task_cancel(&s->drained_task);
     leat_timer_free(s->timer);
     leat_map_free(s->by_key, NULL);
+    leat_room_done(&s->room);
     leat_free(s);
 }

@@ -564,6 +564,11 @@ const char *leat_conn_peer(const struct leat_conn *c)
     return c->peer;
 }
 
+uint64_t leat_conn_client(const struct leat_conn *c)
+{
+    return c->client;
+}
+
 const char *leat_conn_alpn(const struct leat_conn *c)
 {
     return c->filter ? leat_filter_alpn(c->filter) : NULL;

@@ -45,7 +45,8 @@ struct leat_conn {
     char *peer;
     char *why; /* why it ends; NULL: we closed it */
     uint64_t bytes_in, bytes_out;
-    size_t unsent; /* while flushing: bytes queued at the last look */
+    uint64_t client; /* see leat_conn_client() */
+    size_t unsent;   /* while flushing: bytes queued at the last look */
     enum leat_conn_state state;
     bool live; /* the uv handle is initialised and not closed */
     bool paused, reading, eof;

@@ -88,6 +88,7 @@ struct leat_refusal {
         LEAT_REFUSED_TOO_LARGE,    /* 413, RESOURCE_EXHAUSTED (no delay: not to be repeated) */
         LEAT_REFUSED_MALFORMED,    /* 400, INVALID_ARGUMENT: bad framing or compressed bytes */
         LEAT_REFUSED_OVERLOAD,     /* 503, UNAVAILABLE with a delay: budget spent, no memory */
+        LEAT_REFUSED_SHARE,        /* the same: what is left is for other clients */
         LEAT_REFUSED_AUTH,         /* 401, UNAUTHENTICATED */
         LEAT_REFUSED_TIMEOUT,      /* 408, DEADLINE_EXCEEDED: the body did not come in time */
         LEAT_REFUSED_SHUTDOWN,     /* 503, UNAVAILABLE */

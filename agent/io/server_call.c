@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "io/auth.h"
 #include "io/codec.h"
 #include "io/grpc.h"
@@ -100,6 +101,7 @@ static const struct reason {
     [LEAT_REFUSED_TOO_LARGE] = {413, LEAT_GRPC_RESOURCE_EXHAUSTED, "too_large"},
     [LEAT_REFUSED_MALFORMED] = {400, LEAT_GRPC_INVALID_ARGUMENT, "malformed"},
     [LEAT_REFUSED_OVERLOAD] = {503, LEAT_GRPC_UNAVAILABLE, "overload"},
+    [LEAT_REFUSED_SHARE] = {503, LEAT_GRPC_UNAVAILABLE, "client_share"},
     [LEAT_REFUSED_AUTH] = {401, LEAT_GRPC_UNAUTHENTICATED, "auth"},
     [LEAT_REFUSED_TIMEOUT] = {408, LEAT_GRPC_DEADLINE_EXCEEDED, "timeout"},
     [LEAT_REFUSED_SHUTDOWN] = {503, LEAT_GRPC_UNAVAILABLE, "shutdown"},
@@ -136,7 +138,8 @@ void leat_call_refuse(struct leat_call *c, enum leat_refusal_reason reason, uint
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (reason == LEAT_REFUSED_OVERLOAD || reason == LEAT_REFUSED_SHUTDOWN)
+    if (reason == LEAT_REFUSED_OVERLOAD || reason == LEAT_REFUSED_SHARE ||
+        reason == LEAT_REFUSED_SHUTDOWN)
         why.retry_after_ms = RETRY_MS;
     leat_head_abandon(c);
     leat_buf_unref(c->body);
@@ -330,6 +333,12 @@ static bool refuse_too_large(struct leat_call *c)
 
 static bool refuse_overload(struct leat_call *c)
 {
+    char why[160];
+
+    if (leat_budget_unfair(leat_peer_budget(c->peer), why, sizeof why)) {
+        leat_call_refuse(c, LEAT_REFUSED_SHARE, 0, "%s", why);
+        return false;
+    }
     leat_call_refuse(c, LEAT_REFUSED_OVERLOAD, 0, "out of memory for requests: try again later");
     return false;
 }
@@ -341,7 +350,7 @@ static bool admit_body(struct leat_call *c)
         return refuse_too_large(c);
     if (c->discard || c->declared == 0)
         return true;
-    c->body = leat_buf_new(c->peer->server->env.budget, (size_t)c->declared);
+    c->body = leat_buf_new(leat_peer_budget(c->peer), (size_t)c->declared);
     return c->body != NULL || refuse_overload(c);
 }
 
@@ -400,7 +409,7 @@ static bool grow(struct leat_call *c, size_t len)
     if (c->body == NULL) {
         cap = need > BODY_START ? need : BODY_START;
         cap = cap > c->limit ? c->limit : cap;
-        c->body = leat_buf_new(c->peer->server->env.budget, cap);
+        c->body = leat_buf_new(leat_peer_budget(c->peer), cap);
         return c->body != NULL;
     }
     if (need <= cap)
@@ -495,7 +504,7 @@ static bool inflate(struct leat_call *c)
     struct leat_err err = {""};
 
     switch (leat_inflate(env->codecs, (enum leat_codec)c->codec,
-                         leat_bytes(c->body->data, c->body->len), c->limit, env->budget, &plain,
+                         leat_bytes(c->body->data, c->body->len), c->limit, c->body->budget, &plain,
                          &err)) {
     case LEAT_CODEC_OK:
         leat_buf_unref(c->body);

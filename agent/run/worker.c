@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 
 #define MIN_SCRATCH   ((size_t)16 * 1024 * 1024)
 #define HOME_CHECK_NS (5 * INT64_C(1000000))
@@ -94,6 +95,7 @@ struct leat_worker *leat_worker_new(const struct leat_plan *plan, const struct l
         return NULL;
     }
     leat_budget_init(&w->budget, memory);
+    leat_budget_share_out(&w->budget);
     leat_budget_init(&w->scratch, memory / 4 > MIN_SCRATCH ? memory / 4 : MIN_SCRATCH);
     w->codecs = leat_codecs_new();
     w->meter = leat_meter_new();
@@ -232,5 +234,6 @@ void leat_worker_free(struct leat_worker *w)
     leat_loop_free(w->loop);
     leat_codecs_free(w->codecs);
     leat_meter_free(w->meter);
+    leat_budget_done(&w->budget);
     leat_free(w);
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "base/text.h"
 #include "flow/ledger.h"
 
@@ -61,6 +62,7 @@ int path_program_try(struct path_program *p, struct leat_loop *loop, const char 
     p->plan = path_plan(yaml);
     p->mailbox = leat_mailbox_new(loop, err);
     leat_budget_init(&p->budget, 1 << 28);
+    leat_budget_share_out(&p->budget);
     leat_budget_init(&p->scratch, 1 << 28);
     p->codecs = leat_codecs_new();
     p->meter = leat_meter_new();
@@ -135,6 +137,7 @@ void path_program_close(struct path_program *p)
         leat_loop_turn(p->loop);
     LEAT_CHECK(leat_budget_used(&p->budget) == 0);
     LEAT_CHECK(leat_budget_used(&p->scratch) == 0);
+    leat_budget_done(&p->budget); /* no share holds anything: the whole does not */
     leat_codecs_free(p->codecs);
     leat_meter_free(p->meter);
     leat_plan_free(p->plan);

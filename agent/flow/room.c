@@ -1,0 +1,188 @@
+/* The room in a queue: how much of it is taken, how much by whom, and who waits for some. */
+#include "flow/room.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "flow/sender.h"
+
+#define NOBODY LEAT_SHARES_IN_ALL /* the number of parts and batches that are no client's */
+#define TURNS  (LEAT_SHARES_IN_ALL + 1)
+
+struct leat_turn {
+    struct leat_link link; /* in the room's order */
+    struct leat_link batches;
+};
+
+int64_t leat_sizer_measure(int sizer, const struct leat_batch *b)
+{
+    switch (sizer) {
+    case LEAT_SIZER_ITEMS:
+        return b->items;
+    case LEAT_SIZER_BYTES:
+        return (int64_t)b->bytes;
+    default:
+        return 1;
+    }
+}
+
+const char *leat_sizer_name(int sizer)
+{
+    static const char *const names[] = {"requests", "items", "bytes"};
+
+    return names[sizer];
+}
+
+void leat_room_init(struct leat_room *r, int64_t capacity, int sizer, bool waits)
+{
+    r->capacity = capacity;
+    r->size = 0;
+    r->sizer = sizer;
+    r->shares = leat_shares_new(NULL);
+    r->turns = waits ? leat_new_array(TURNS, sizeof *r->turns) : NULL;
+    for (int i = 0; waits && i < TURNS; i++) {
+        leat_list_init(&r->turns[i].link);
+        leat_list_init(&r->turns[i].batches);
+    }
+    leat_list_init(&r->order);
+}
+
+void leat_room_done(struct leat_room *r)
+{
+    LEAT_CHECK(r->size == 0 && leat_list_empty(&r->order));
+    leat_shares_free(r->shares);
+    leat_free(r->turns);
+}
+
+/* --- whose it is */
+
+static uint64_t client_of(const struct leat_part *part)
+{
+    return leat_budget_client(part->buf->budget);
+}
+
+/* NULL: nobody's, or of several. */
+static struct leat_budget *share_of(struct leat_room *r, const struct leat_batch *b)
+{
+    uint64_t client = client_of(&b->parts[0]);
+
+    for (uint32_t i = 1; i < b->nparts; i++) {
+        if (client_of(&b->parts[i]) != client)
+            return NULL;
+    }
+    return client != LEAT_CLIENT_NONE ? leat_shares_find(r->shares, client) : NULL;
+}
+
+/* --- in and out */
+
+static bool fits(const struct leat_room *r, const struct leat_batch *b)
+{
+    return r->size == 0 || leat_sizer_measure(r->sizer, b) <= r->capacity - r->size;
+}
+
+enum leat_room_answer leat_room_ask(struct leat_room *r, const struct leat_batch *b, char *why,
+                                    size_t size)
+{
+    int64_t want = leat_sizer_measure(r->sizer, b);
+    const struct leat_budget *share;
+    size_t held;
+
+    if (!fits(r, b)) {
+        snprintf(why, size, "sending queue is full (%lld of %lld %s)", (long long)r->size,
+                 (long long)r->capacity, leat_sizer_name(r->sizer));
+        return LEAT_ROOM_FULL;
+    }
+    share = r->size != 0 ? share_of(r, b) : NULL;
+    held = share != NULL ? leat_budget_used(share) : 0;
+    if (held == 0 || leat_fair(held, (size_t)want, (size_t)(r->capacity - r->size)))
+        return LEAT_ROOM_YES;
+    snprintf(why, size,
+             "this client already holds %zu of the %lld %s that the sending queue takes, and what "
+             "is left is for others",
+             held, (long long)r->capacity, leat_sizer_name(r->sizer));
+    return LEAT_ROOM_UNFAIR;
+}
+
+static void charge(struct leat_room *r, struct leat_part *part, int64_t weight)
+{
+    uint64_t client = client_of(part);
+    struct leat_budget *share;
+
+    part->share = NOBODY;
+    part->weight = 0;
+    if (client == LEAT_CLIENT_NONE)
+        return;
+    share = leat_shares_find(r->shares, client);
+    part->share = leat_shares_number(r->shares, share);
+    part->weight = (uint32_t)weight;
+    leat_budget_share_add(share, part->weight);
+}
+
+void leat_room_enter(struct leat_room *r, struct leat_batch *b)
+{
+    /* A request made of several clients' parts is one request, and of none of them. */
+    bool shared = r->sizer == LEAT_SIZER_REQUESTS && b->nparts > 1 && share_of(r, b) == NULL;
+
+    b->weight = (uint64_t)leat_sizer_measure(r->sizer, b);
+    r->size += (int64_t)b->weight;
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        struct leat_part *p = &b->parts[i];
+        int64_t weight = r->sizer == LEAT_SIZER_ITEMS   ? p->items
+                         : r->sizer == LEAT_SIZER_BYTES ? p->len
+                                                        : i == 0 && !shared;
+        charge(r, p, weight);
+    }
+}
+
+void leat_room_leave(struct leat_room *r, const struct leat_batch *b)
+{
+    LEAT_CHECK((uint64_t)r->size >= b->weight);
+    r->size -= (int64_t)b->weight;
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        const struct leat_part *p = &b->parts[i];
+        if (p->weight != 0)
+            leat_budget_share_sub(leat_shares_at(r->shares, p->share), p->weight);
+    }
+}
+
+/* --- waiting */
+
+void leat_room_wait(struct leat_room *r, struct leat_batch *b)
+{
+    struct leat_budget *share = share_of(r, b);
+    struct leat_turn *t = &r->turns[share ? leat_shares_number(r->shares, share) : NOBODY];
+
+    if (leat_list_empty(&t->batches)) {
+        leat_list_append(&r->order, &t->link);
+        if (share != NULL)
+            share->pins++;
+    }
+    leat_list_append(&t->batches, &b->link);
+}
+
+bool leat_room_awaited(const struct leat_room *r)
+{
+    return !leat_list_empty(&r->order);
+}
+
+struct leat_batch *leat_room_next(struct leat_room *r, bool any)
+{
+    struct leat_turn *t = LEAT_OWNER(r->order.next, struct leat_turn, link);
+    struct leat_batch *b;
+    ptrdiff_t number = t - r->turns;
+
+    if (leat_list_empty(&r->order))
+        return NULL;
+    b = LEAT_OWNER(t->batches.next, struct leat_batch, link);
+    if (!any && !fits(r, b))
+        return NULL;
+    leat_list_remove(&b->link);
+    leat_list_remove(&t->link);
+    if (!leat_list_empty(&t->batches))
+        leat_list_append(&r->order, &t->link);
+    else if (number != NOBODY)
+        leat_shares_at(r->shares, (uint32_t)number)->pins--;
+    return b;
+}
