@@ -52,6 +52,15 @@ struct leat_budget *leat_shares_find(struct leat_shares *s, uint64_t client)
     return empty;
 }
 
+size_t leat_shares_held(const struct leat_shares *s)
+{
+    size_t held = leat_budget_used(&s->many);
+
+    for (size_t i = 0; i < LEAT_SHARES; i++)
+        held += leat_budget_used(&s->places[i / WAYS][i % WAYS]);
+    return held;
+}
+
 uint32_t leat_shares_number(const struct leat_shares *s, const struct leat_budget *share)
 {
     return share == &s->many ? LEAT_SHARES : (uint32_t)(share - &s->places[0][0]);

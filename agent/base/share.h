@@ -19,6 +19,7 @@ struct leat_shares *leat_shares_new(struct leat_budget *whole);
 void leat_shares_free(struct leat_shares *s); /* takes NULL */
 /* The client's share, which is valid to be charged at once; later only while something is held. */
 struct leat_budget *leat_shares_find(struct leat_shares *s, uint64_t client);
+size_t leat_shares_held(const struct leat_shares *s); /* by all together; looks at each */
 /* Every share has a number below LEAT_SHARES_IN_ALL, and a way back. */
 #define LEAT_SHARES_IN_ALL (LEAT_SHARES + 1)
 uint32_t leat_shares_number(const struct leat_shares *s, const struct leat_budget *share);

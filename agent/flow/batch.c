@@ -13,7 +13,7 @@ static struct leat_batch *empty(enum leat_signal signal, uint32_t cap)
 
     if (b == NULL)
         return NULL;
-    memset(b, 0, sizeof *b);
+    memset(b, 0, offsetof(struct leat_batch, first));
     b->signal = signal;
     b->cap = 1;
     b->deadline = INT64_MAX;
@@ -76,12 +76,16 @@ struct leat_batch *leat_batch_new(enum leat_signal signal, struct leat_buf *buf,
     struct leat_batch *b = empty(signal, 1);
 
     LEAT_CHECK(request.len <= UINT32_MAX);
-    if (b != NULL)
-        append(b, (struct leat_part){.buf = buf,
-                                     .data = request.data,
-                                     .len = (uint32_t)request.len,
-                                     .items = items,
-                                     .ack = ack});
+    if (b == NULL)
+        return NULL;
+    b->first = (struct leat_part){.buf = buf,
+                                  .data = request.data,
+                                  .len = (uint32_t)request.len,
+                                  .items = items,
+                                  .ack = ack};
+    b->nparts = 1;
+    b->items = items;
+    b->bytes = request.len;
     return b;
 }
 
@@ -129,7 +133,9 @@ int leat_batch_join(struct leat_batch *into, struct leat_batch *from)
     if (leat_batch_reserve(into, from->nparts) < 0)
         return -1;
     for (uint32_t i = 0; i < from->nparts; i++)
-        append(into, from->parts[i]);
+        into->parts[into->nparts++] = from->parts[i];
+    into->items += from->items;
+    into->bytes += from->bytes;
     if (into->deadline < from->deadline)
         into->deadline = from->deadline;
     if (into->origin != from->origin) {

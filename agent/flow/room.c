@@ -51,7 +51,7 @@ void leat_room_init(struct leat_room *r, int64_t capacity, int sizer, bool waits
 
 void leat_room_done(struct leat_room *r)
 {
-    LEAT_CHECK(r->size == 0 && leat_list_empty(&r->order));
+    LEAT_CHECK(r->size == 0 && leat_shares_held(r->shares) == 0 && leat_list_empty(&r->order));
     leat_shares_free(r->shares);
     leat_free(r->turns);
 }

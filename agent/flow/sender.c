@@ -25,6 +25,7 @@
 #define KEY_BYTES       ((size_t)16 * 1024)
 #define UNLIMITED       UINT32_MAX
 #define MEMORY_RETRY_MS 100
+#define WARN_EVERY      (10 * LEAT_SEC)
 
 enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROP_DEADLINE, DROPS };
 static const char *const drop_names[] = {"rejected", "retries_exhausted", "partial_success",
@@ -50,6 +51,7 @@ struct leat_sender {
     struct leat_map *by_key;
     struct leat_room room; /* who waits in it is `blocked` */
     int batch_sizer;
+    int64_t warn_after; /* monotonic ns */
     uint32_t slots, busy;
     bool filling, draining, stopped;
     struct leat_exporter_obs obs;
@@ -402,6 +404,20 @@ static void refuse(struct leat_sender *s, struct leat_batch *b, enum refusal rea
     leat_batch_done(b, st);
 }
 
+/* Not for every request: who sends too many would fill the log with them. */
+static void warn_refused(struct leat_sender *s, enum leat_room_answer answer, const char *why)
+{
+    int64_t now = leat_clock_mono();
+
+    if (now < s->warn_after)
+        return;
+    s->warn_after = now + WARN_EVERY;
+    if (answer == LEAT_ROOM_FULL)
+        leat_warn(s->env.id, "%s: callers are told to retry", why);
+    else
+        leat_warn(s->env.id, "a client that sends more than its share is told to retry: %s", why);
+}
+
 /* False: refused. */
 static bool there_is_room(struct leat_sender *s, struct leat_batch *b)
 {
@@ -410,7 +426,7 @@ static bool there_is_room(struct leat_sender *s, struct leat_batch *b)
 
     if (answer == LEAT_ROOM_YES)
         return true;
-    leat_warn(s->env.id, "%s: callers are told to retry", why);
+    warn_refused(s, answer, why);
     refuse(s, b, answer == LEAT_ROOM_FULL ? REFUSED_FULL : REFUSED_SHARE, why);
     return false;
 }

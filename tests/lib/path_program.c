@@ -137,7 +137,8 @@ void path_program_close(struct path_program *p)
         leat_loop_turn(p->loop);
     LEAT_CHECK(leat_budget_used(&p->budget) == 0);
     LEAT_CHECK(leat_budget_used(&p->scratch) == 0);
-    leat_budget_done(&p->budget); /* no share holds anything: the whole does not */
+    LEAT_CHECK(leat_shares_held(p->budget.shares) == 0);
+    leat_budget_done(&p->budget);
     leat_codecs_free(p->codecs);
     leat_meter_free(p->meter);
     leat_plan_free(p->plan);
