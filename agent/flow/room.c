@@ -8,11 +8,11 @@
 #include "base/mem.h"
 #include "flow/sender.h"
 
-#define NOBODY LEAT_SHARES_IN_ALL /* the number of parts and batches that are no client's */
+#define NOBODY LEAT_SHARES_IN_ALL /* number of what is no client's */
 #define TURNS  (LEAT_SHARES_IN_ALL + 1)
 
 struct leat_turn {
-    struct leat_link link; /* in the room's order */
+    struct leat_link link; /* in the order; all zero before the first use */
     struct leat_link batches;
 };
 
@@ -35,25 +35,83 @@ const char *leat_sizer_name(int sizer)
     return names[sizer];
 }
 
-void leat_room_init(struct leat_room *r, int64_t capacity, int sizer, bool waits)
+/* --- turns */
+
+static void turns_init(struct leat_turns *t)
+{
+    t->of = leat_new_array(TURNS, sizeof *t->of);
+    leat_list_init(&t->order);
+}
+
+/* A share that somebody's batches are queued under is not given to another client. */
+static void pin(struct leat_room *r, uint32_t number, int more)
+{
+    if (number != NOBODY)
+        leat_shares_at(r->shares, number)->pins += (uint32_t)more;
+}
+
+static void turns_add(struct leat_room *r, struct leat_turns *t, uint32_t number,
+                      struct leat_batch *b)
+{
+    struct leat_turn *turn = &t->of[number];
+
+    if (turn->link.next == NULL) {
+        leat_list_init(&turn->link);
+        leat_list_init(&turn->batches);
+    }
+    if (leat_list_empty(&turn->batches)) {
+        leat_list_append(&t->order, &turn->link);
+        pin(r, number, 1);
+    }
+    leat_list_append(&turn->batches, &b->link);
+}
+
+/* The batch whose turn it is; NULL: there is none. */
+static struct leat_batch *turns_first(const struct leat_turns *t)
+{
+    const struct leat_turn *turn = LEAT_OWNER(t->order.next, struct leat_turn, link);
+
+    return leat_list_empty(&t->order) ? NULL
+                                      : LEAT_OWNER(turn->batches.next, struct leat_batch, link);
+}
+
+/* Takes that batch out, and the next client has its turn. */
+static struct leat_batch *turns_pop(struct leat_room *r, struct leat_turns *t)
+{
+    struct leat_batch *b = turns_first(t);
+    struct leat_turn *turn = LEAT_OWNER(t->order.next, struct leat_turn, link);
+
+    if (b == NULL)
+        return NULL;
+    leat_list_remove(&b->link);
+    leat_list_remove(&turn->link);
+    if (!leat_list_empty(&turn->batches))
+        leat_list_append(&t->order, &turn->link);
+    else
+        pin(r, (uint32_t)(turn - t->of), -1);
+    return b;
+}
+
+/* --- the room */
+
+void leat_room_init(struct leat_room *r, int64_t capacity, int sizer)
 {
     r->capacity = capacity;
     r->size = 0;
     r->sizer = sizer;
     r->shares = leat_shares_new(NULL);
-    r->turns = waits ? leat_new_array(TURNS, sizeof *r->turns) : NULL;
-    for (int i = 0; waits && i < TURNS; i++) {
-        leat_list_init(&r->turns[i].link);
-        leat_list_init(&r->turns[i].batches);
-    }
-    leat_list_init(&r->order);
+    turns_init(&r->waiting);
+    turns_init(&r->queue);
+    leat_list_init(&r->first);
 }
 
 void leat_room_done(struct leat_room *r)
 {
-    LEAT_CHECK(r->size == 0 && leat_shares_held(r->shares) == 0 && leat_list_empty(&r->order));
+    LEAT_CHECK(r->size == 0 && leat_shares_held(r->shares) == 0 && !leat_room_awaited(r) &&
+               !leat_room_queued(r));
     leat_shares_free(r->shares);
-    leat_free(r->turns);
+    leat_free(r->waiting.of);
+    leat_free(r->queue.of);
 }
 
 /* --- whose it is */
@@ -147,42 +205,51 @@ void leat_room_leave(struct leat_room *r, const struct leat_batch *b)
     }
 }
 
-/* --- waiting */
+/* --- queues */
+
+void leat_room_queue(struct leat_room *r, struct leat_batch *b)
+{
+    uint32_t number = b->parts[0].share;
+
+    for (uint32_t i = 1; i < b->nparts && number != NOBODY; i++) {
+        if (b->parts[i].share != number)
+            number = NOBODY;
+    }
+    turns_add(r, &r->queue, number, b);
+}
+
+void leat_room_queue_first(struct leat_room *r, struct leat_batch *b)
+{
+    leat_list_prepend(&r->first, &b->link);
+}
+
+bool leat_room_queued(const struct leat_room *r)
+{
+    return !leat_list_empty(&r->first) || !leat_list_empty(&r->queue.order);
+}
+
+struct leat_batch *leat_room_unqueue(struct leat_room *r)
+{
+    struct leat_link *l = leat_list_pop(&r->first);
+
+    return l != NULL ? LEAT_OWNER(l, struct leat_batch, link) : turns_pop(r, &r->queue);
+}
 
 void leat_room_wait(struct leat_room *r, struct leat_batch *b)
 {
     struct leat_budget *share = share_of(r, b);
-    struct leat_turn *t = &r->turns[share ? leat_shares_number(r->shares, share) : NOBODY];
 
-    if (leat_list_empty(&t->batches)) {
-        leat_list_append(&r->order, &t->link);
-        if (share != NULL)
-            share->pins++;
-    }
-    leat_list_append(&t->batches, &b->link);
+    turns_add(r, &r->waiting, share ? leat_shares_number(r->shares, share) : NOBODY, b);
 }
 
 bool leat_room_awaited(const struct leat_room *r)
 {
-    return !leat_list_empty(&r->order);
+    return !leat_list_empty(&r->waiting.order);
 }
 
 struct leat_batch *leat_room_next(struct leat_room *r, bool any)
 {
-    struct leat_turn *t = LEAT_OWNER(r->order.next, struct leat_turn, link);
-    struct leat_batch *b;
-    ptrdiff_t number = t - r->turns;
+    const struct leat_batch *b = turns_first(&r->waiting);
 
-    if (leat_list_empty(&r->order))
-        return NULL;
-    b = LEAT_OWNER(t->batches.next, struct leat_batch, link);
-    if (!any && !fits(r, b))
-        return NULL;
-    leat_list_remove(&b->link);
-    leat_list_remove(&t->link);
-    if (!leat_list_empty(&t->batches))
-        leat_list_append(&r->order, &t->link);
-    else if (number != NOBODY)
-        leat_shares_at(r->shares, (uint32_t)number)->pins--;
-    return b;
+    return b != NULL && (any || fits(r, b)) ? turns_pop(r, &r->waiting) : NULL;
 }

@@ -3,7 +3,8 @@
  * Sizes are in units of the sizer. Whose a part is its buffer's budget says (base/share.h); parts
  * of nobody count for the whole only. A client may hold no more than is fair (leat_fair()), and
  * those who wait are let in by turns, one batch of each client. What is larger than the whole room
- * is let in when nothing else is there. */
+ * is let in when nothing else is there. Queues are served by turns of clients too, so that nobody
+ * stands behind all that a greedy one has sent. */
 #ifndef LEAT_FLOW_ROOM_H
 #define LEAT_FLOW_ROOM_H
 
@@ -15,16 +16,22 @@ const char *leat_sizer_name(int sizer);
 
 struct leat_turn;
 
+/* Lists of batches, one for each share and one for nobody's, taken from by turns. */
+struct leat_turns {
+    struct leat_turn *of;   /* by the share's number */
+    struct leat_link order; /* of those that are not empty */
+};
+
 struct leat_room {
     int64_t capacity, size;
     int sizer; /* enum leat_sizer (flow/sender.h) */
     struct leat_shares *shares;
-    struct leat_turn *turns; /* a place for each share's waiters, and one for nobody's */
-    struct leat_link order;  /* of turns in which somebody waits */
+    struct leat_turns waiting; /* not in the room yet */
+    struct leat_turns queue;   /* in the room, to be sent */
+    struct leat_link first;    /* to be sent before those */
 };
 
-/* `waits`: leat_room_wait() will be used. */
-void leat_room_init(struct leat_room *r, int64_t capacity, int sizer, bool waits);
+void leat_room_init(struct leat_room *r, int64_t capacity, int sizer);
 void leat_room_done(struct leat_room *r); /* nothing is in it, nobody waits */
 
 enum leat_room_answer {
@@ -40,6 +47,13 @@ enum leat_room_answer leat_room_ask(struct leat_room *r, const struct leat_batch
 void leat_room_enter(struct leat_room *r, struct leat_batch *b);
 /* Gives back what this batch counts for, wherever it was joined or cut meanwhile. */
 void leat_room_leave(struct leat_room *r, const struct leat_batch *b);
+
+/* What is in the room and ready to be sent: a client's own in the order they came, clients by
+ * turns, and before all what is put first. */
+void leat_room_queue(struct leat_room *r, struct leat_batch *b);
+void leat_room_queue_first(struct leat_room *r, struct leat_batch *b);
+bool leat_room_queued(const struct leat_room *r);
+struct leat_batch *leat_room_unqueue(struct leat_room *r); /* NULL: nothing is ready */
 
 /* Lines the batch up behind its client's others. */
 void leat_room_wait(struct leat_room *r, struct leat_batch *b);

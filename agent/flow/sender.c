@@ -47,9 +47,9 @@ struct leat_sender {
     struct leat_sender_env env;
     struct leat_attempt hook;
     struct leat_timer *timer;
-    struct leat_link queue, backoff, collections;
+    struct leat_link backoff, collections;
     struct leat_map *by_key;
-    struct leat_room room; /* who waits in it is `blocked` */
+    struct leat_room room; /* `blocked` and `queue` */
     int batch_sizer;
     int64_t warn_after; /* monotonic ns */
     uint32_t slots, busy;
@@ -117,7 +117,7 @@ static void report(struct leat_sender *s, const struct leat_batch *b, const stru
 
 static void check_drained(struct leat_sender *s)
 {
-    if (s->drained != NULL && s->busy == 0 && leat_list_empty(&s->queue) &&
+    if (s->drained != NULL && s->busy == 0 && !leat_room_queued(&s->room) &&
         !leat_room_awaited(&s->room) && leat_list_empty(&s->collections))
         leat_loop_defer(s->env.loop, &s->drained_task);
 }
@@ -166,11 +166,13 @@ static void start(struct leat_sender *s, struct leat_batch *b)
  * calls. */
 static void fill_slots(struct leat_sender *s)
 {
+    struct leat_batch *b;
+
     if (s->filling)
         return;
     s->filling = true;
-    while (s->busy < s->slots && !leat_list_empty(&s->queue))
-        start(s, LEAT_OWNER(leat_list_pop(&s->queue), struct leat_batch, link));
+    while (s->busy < s->slots && (b = leat_room_unqueue(&s->room)) != NULL)
+        start(s, b);
     s->filling = false;
 }
 
@@ -230,8 +232,8 @@ static void resend_pieces(struct leat_sender *s, struct leat_batch *head, struct
 {
     head->weight = 0;
     free_slot(s);
-    leat_list_prepend(&s->queue, &tail->link);
-    leat_list_prepend(&s->queue, &head->link);
+    leat_room_queue_first(&s->room, tail);
+    leat_room_queue_first(&s->room, head);
     fill_slots(s);
 }
 
@@ -286,11 +288,6 @@ static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struc
 
 /* --- joining */
 
-static void enqueue(struct leat_sender *s, struct leat_batch *b)
-{
-    leat_list_append(&s->queue, &b->link);
-}
-
 /* Queues `b` in pieces of at most max_size. What cannot be cut for want of memory goes out whole.
  */
 static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
@@ -310,9 +307,9 @@ static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
         if (leat_sizer_measure(s->batch_sizer, head) > max && head->items > 1)
             enqueue_cut(s, head);
         else
-            enqueue(s, head);
+            leat_room_queue(&s->room, head);
     }
-    enqueue(s, b);
+    leat_room_queue(&s->room, b);
 }
 
 static void flush_collection(struct leat_sender *s, struct collection *c)
@@ -382,7 +379,7 @@ static void admit(struct leat_sender *s, struct leat_batch *b)
     if (s->conf->sending_queue.has_batch && !s->draining && !s->stopped)
         collect(s, b);
     else
-        enqueue(s, b);
+        leat_room_queue(&s->room, b);
 }
 
 static void admit_blocked(struct leat_sender *s)
@@ -445,7 +442,7 @@ void leat_sender_take(void *sender, struct leat_batch *b)
     leat_ledger_hold(s->env.ledger, b->signal, b->items);
     b->weight = 0;
     if (!q->enabled) {
-        enqueue(s, b);
+        leat_list_append(&s->room.first, &b->link); /* no room is needed: out at once */
     } else if (!q->block_on_overflow) {
         admit(s, b);
     } else {
@@ -524,13 +521,11 @@ struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
     s->env = *env;
     s->hook.ended = attempt_ended;
     s->timer = leat_timer_new(env->loop, on_timer, s);
-    leat_list_init(&s->queue);
     leat_list_init(&s->backoff);
     leat_list_init(&s->collections);
     s->by_key = leat_map_new(MAX_COLLECTIONS);
     s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
-    leat_room_init(&s->room, share_of(q->queue_size, env->workers), q->sizer,
-                   q->enabled && q->block_on_overflow);
+    leat_room_init(&s->room, share_of(q->queue_size, env->workers), q->sizer);
     s->slots = q->enabled ? (uint32_t)share_of(q->num_consumers, env->workers) : UNLIMITED;
     s->drained_task.run = tell_drained;
     leat_exporter_obs_open(&s->obs, env->meter, env->id, env->signal);
@@ -560,16 +555,6 @@ static void give_back(struct leat_sender *s, struct leat_batch *b)
     finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
 }
 
-static void give_all_back(struct leat_sender *s, struct leat_link *list, bool has_slot)
-{
-    while (!leat_list_empty(list)) {
-        struct leat_batch *b = LEAT_OWNER(leat_list_pop(list), struct leat_batch, link);
-        if (has_slot)
-            free_slot(s);
-        give_back(s, b);
-    }
-}
-
 void leat_sender_stop(struct leat_sender *s)
 {
     struct leat_batch *b;
@@ -580,8 +565,13 @@ void leat_sender_stop(struct leat_sender *s)
     flush_all(s);
     while ((b = leat_room_next(&s->room, true)) != NULL)
         give_back(s, b);
-    give_all_back(s, &s->queue, false);
-    give_all_back(s, &s->backoff, true);
+    while ((b = leat_room_unqueue(&s->room)) != NULL)
+        give_back(s, b);
+    while (!leat_list_empty(&s->backoff)) {
+        b = LEAT_OWNER(leat_list_pop(&s->backoff), struct leat_batch, link);
+        free_slot(s);
+        give_back(s, b);
+    }
 }
 
 void leat_sender_free(struct leat_sender *s)

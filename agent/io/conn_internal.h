@@ -82,6 +82,9 @@ void leat_conn_defer_feed(struct leat_conn *c); /* leat_filter_feed() at the end
 /* "192.0.2.1:4711", "[::1]:80", "unix"; the caller frees it. */
 char *leat_conn_address(const struct sockaddr *addr);
 
+/* Who has connected from there: see leat_conn_client(). */
+uint64_t leat_conn_client_of(const struct sockaddr *addr);
+
 /* --- conn_tls.c */
 /* NULL and `err`: no memory. */
 struct leat_tls_filter *leat_filter_new(struct leat_conn *c, struct leat_tls *tls, bool server,

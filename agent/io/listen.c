@@ -78,9 +78,8 @@ static uint64_t client_by(const void *address, size_t len)
     return n < LEAT_CLIENT_FIRST ? LEAT_CLIENT_FIRST : n;
 }
 
-/* Who that is (see leat_conn_client()). In a link's own network everybody has the same first 64
- * bits. */
-static uint64_t client_of(const struct sockaddr *addr)
+/* In a link's own network everybody has the same first 64 bits. */
+uint64_t leat_conn_client_of(const struct sockaddr *addr)
 {
     const struct sockaddr_in *in4 = (const void *)addr;
     const struct sockaddr_in6 *in6 = (const void *)addr;
@@ -112,7 +111,7 @@ static void welcome(struct leat_listener *l, int fd, const struct sockaddr *addr
         l->refused++;
         return;
     }
-    c->client = client_of(addr);
+    c->client = leat_conn_client_of(addr);
     c->group = l->group;
     l->group->conns++;
     l->group->refs++;

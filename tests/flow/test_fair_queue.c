@@ -197,7 +197,7 @@ static void slow_destination(void **state)
             rig_sink_end(&b.sink, leat_delivered());
     }
     assert_int_equal(polite, rounds * POLITES);
-    assert_true(greedy >= 160);
+    assert_true(greedy >= 160); /* what is left of the destination */
     assert_true(refused("client_share") > 0);
     assert_int_equal(refused("queue_full"), 0);
 }
@@ -285,13 +285,13 @@ static void parts_of_several(void **state)
 
     (void)state;
     start();
-    leat_room_init(&r, 100, LEAT_SIZER_ITEMS, false);
+    leat_room_init(&r, 100, LEAT_SIZER_ITEMS);
     leat_room_enter(&r, m);
     assert_int_equal(leat_budget_used(leat_shares_find(r.shares, GREEDY)), 30);
     assert_int_equal(leat_budget_used(leat_shares_find(r.shares, POLITE(0))), 10);
     leat_room_leave(&r, m);
     leat_room_done(&r);
-    leat_room_init(&r, 100, LEAT_SIZER_REQUESTS, false);
+    leat_room_init(&r, 100, LEAT_SIZER_REQUESTS);
     leat_room_enter(&r, m);
     assert_int_equal(leat_shares_held(r.shares), 0);
     assert_int_equal(r.size, 1);
