@@ -12,8 +12,10 @@
 #include "base/mem.h"
 #include "io/conn_internal.h"
 
-#define WRITE_BATCH     256             /* pieces in one writev */
-#define KEEPALIVE_S     60              /* idle time before TCP asks whether the peer still lives */
+#define WRITE_BATCH 256 /* pieces in one writev */
+#define TURN_BYTES                                                                                 \
+    ((size_t)1 << 20)      /* read from one connection before the others have their turn */
+#define KEEPALIVE_S     60 /* idle time before TCP asks whether the peer still lives */
 #define HANDSHAKE_LIMIT (10 * LEAT_SEC) /* of a client that has connected to us */
 /* A closed connection whose peer takes nothing for this long is dropped. */
 #define FLUSH_TICK (10 * LEAT_SEC)
@@ -229,15 +231,18 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
     struct leat_conn *c = h->data;
     struct leat_conn_room room = {NULL, 0};
+    size_t left = c->turn_got < TURN_BYTES ? TURN_BYTES - c->turn_got : 0;
 
     (void)suggested;
+    if (left == 0) {
+        *buf = uv_buf_init(NULL, 0); /* libuv stops reading, and polls again */
+        return;
+    }
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
-    if (room.len > 0)
-        *buf =
-            uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
-    else
-        *buf = uv_buf_init((char *)leat_loop_read_buffer(c->loop), LEAT_READ_BUFFER);
+    if (room.len == 0)
+        room = (struct leat_conn_room){leat_loop_read_buffer(c->loop), LEAT_READ_BUFFER};
+    *buf = uv_buf_init((char *)room.at, (unsigned)(room.len < left ? room.len : left));
 }
 
 void leat_conn_peer_ended(struct leat_conn *c)
@@ -267,7 +272,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct leat_conn *c = stream->data;
 
-    if (n == 0 || c->state == LEAT_CONN_GONE)
+    /* What fills its buffer is followed by another read at once. */
+    c->turn_got = n > 0 && (size_t)n == buf->len ? c->turn_got + (size_t)n : 0;
+    if (n == 0 || n == UV_ENOBUFS || c->state == LEAT_CONN_GONE)
         return;
     if (n > 0)
         c->bytes_in += (uint64_t)n;

@@ -46,6 +46,7 @@ struct leat_conn {
     char *why; /* why it ends; NULL: we closed it */
     uint64_t bytes_in, bytes_out;
     uint64_t client; /* see leat_conn_client() */
+    size_t turn_got; /* bytes read since the other connections had their turn */
     size_t unsent;   /* while flushing: bytes queued at the last look */
     enum leat_conn_state state;
     bool live; /* the uv handle is initialised and not closed */
