@@ -6,6 +6,7 @@
  * and hear the real outcome. Nothing is dropped here. */
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "base/text.h"
 #include "flow/component.h"
 #include "flow/ledger.h"
@@ -329,13 +331,24 @@ static size_t most_shelves(const struct batch_conf *conf)
     return conf->metadata_cardinality_limit ? conf->metadata_cardinality_limit : MOST_SHELVES;
 }
 
+/* While the next stage takes nothing, those who hold little are let in still: it is not they who
+ * have filled it. What they may hold is bounded by the worker's budget. */
+static bool is_light(const struct leat_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->nparts; i++) {
+        if (!leat_budget_is_light(batch->parts[i].buf->budget))
+            return false;
+    }
+    return true;
+}
+
 static void batch_take(void *self, struct leat_batch *batch)
 {
     struct batcher *b = self;
     const struct batch_conf *conf = b->conf;
     struct shelf *s;
 
-    if (!leat_list_empty(&b->again)) {
+    if (!leat_list_empty(&b->again) && !is_light(batch)) {
         refuse(b, batch, leat_retry(14, RETRY_MS, "the next stage takes no more data for now"));
         return;
     }

@@ -93,6 +93,23 @@ struct leat_budget *leat_budget_of(struct leat_budget *b, uint64_t client, struc
     return leat_shares_find(b->shares, client);
 }
 
+bool leat_budget_is_light(const struct leat_budget *b)
+{
+    const struct leat_shares *s = b != NULL && b->whole != NULL ? b->whole->shares : NULL;
+    size_t clients, all;
+
+    if (s == NULL || b == &s->many)
+        return false;
+    all = leat_budget_used(&s->many);
+    clients = all != 0;
+    for (size_t i = 0; i < LEAT_SHARES; i++) {
+        size_t used = leat_budget_used(&s->places[i / WAYS][i % WAYS]);
+        clients += used != 0;
+        all += used;
+    }
+    return clients != 0 && leat_budget_used(b) < all / clients / 2;
+}
+
 bool leat_budget_unfair(const struct leat_budget *b, char *text, size_t size)
 {
     if (b == NULL || b->whole == NULL || !b->unfair)

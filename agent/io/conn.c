@@ -13,9 +13,9 @@
 #include "io/conn_internal.h"
 
 #define WRITE_BATCH 256 /* pieces in one writev */
-#define TURN_BYTES                                                                                 \
-    ((size_t)1 << 20)      /* read from one connection before the others have their turn */
-#define KEEPALIVE_S     60 /* idle time before TCP asks whether the peer still lives */
+/* Read from one connection before the others have their turn. */
+#define TURN_BYTES      ((size_t)2 << 20)
+#define KEEPALIVE_S     60              /* idle time before TCP asks whether the peer still lives */
 #define HANDSHAKE_LIMIT (10 * LEAT_SEC) /* of a client that has connected to us */
 /* A closed connection whose peer takes nothing for this long is dropped. */
 #define FLUSH_TICK (10 * LEAT_SEC)

@@ -223,6 +223,23 @@ static void what_was_found_before_is_looked_at_again(void **state)
     assert_ptr_not_equal(leat_budget_of(&whole, CLIENT(0), &whole), &whole);
 }
 
+static void who_holds_little_is_light(void **state)
+{
+    (void)state;
+    assert_false(leat_budget_is_light(NULL));
+    assert_false(leat_budget_is_light(&whole));
+    assert_true(leat_budget_take(of(CLIENT(0)), 200));
+    assert_false(leat_budget_is_light(of(CLIENT(0)))); /* alone */
+    assert_true(leat_budget_take(of(CLIENT(1)), 67));
+    assert_false(leat_budget_is_light(of(CLIENT(0))));
+    assert_false(leat_budget_is_light(of(CLIENT(1)))); /* half of the average is 66 */
+    leat_budget_give(of(CLIENT(1)), 2);
+    assert_true(leat_budget_is_light(of(CLIENT(1))));
+    assert_true(leat_budget_take(of(CLIENT(0)), 0));
+    for (int i = 0; i < 2; i++)
+        empty(CLIENT(i));
+}
+
 #define HANDED 4000
 
 static struct leat_buf *_Atomic handed[HANDED];
@@ -271,6 +288,7 @@ int main(void)
         cmocka_unit_test(the_table_is_bounded),
         cmocka_unit_test(an_idle_share_may_become_anothers),
         cmocka_unit_test_setup_teardown(what_was_found_before_is_looked_at_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_holds_little_is_light, setup, teardown),
         cmocka_unit_test_setup_teardown(another_thread_gives_back, setup, teardown),
     };
 

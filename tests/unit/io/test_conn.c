@@ -204,7 +204,7 @@ static void reads_into_the_room_it_is_given(void **state)
 /* However much has come: in one turn of the loop a connection reads a bounded part of it. */
 static void endless_data_leaves_the_others_their_turn(void **state)
 {
-    enum { ALL = 32 << 20, TURN = 1 << 20 };
+    enum { ALL = 32 << 20, TURN = 2 << 20 };
     struct io_pair p = {0};
     uint8_t *data = pattern(ALL), *room = leat_new(ALL);
     struct leat_bytes piece = leat_bytes(data, ALL);
