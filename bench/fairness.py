@@ -136,7 +136,8 @@ def main():
             results.setdefault(b.name, {})[name] = r = measure_one(b, system, args.seconds, folder)
             lines.append(row(b, name, r))
             print(lines[-1], file=sys.stderr)
-    lines += [""] + [f"{b.name}: {b.what}; {b.payload}, {b.rate:g}/s each polite." for b in ALL if b.name in results]
+    lines += ["", f"Load average at the end: {os.getloadavg()[0]:.1f}. With others on the machine take the times as a "
+              "hint; a client that was kept from its schedule alone seems to keep more than it had.", ""] + [f"{b.name}: {b.what}; {b.payload}, {b.rate:g}/s each polite." for b in ALL if b.name in results]
     text = "\n".join(lines) + "\n"
     with open(os.path.join(folder, "fairness.md"), "w", encoding="utf-8") as f:
         f.write(text)

@@ -16,7 +16,8 @@
 #include "io/server_internal.h"
 
 /* Calls open at one server at a time, however many connections and streams there are: what they
- * cost besides their bodies is not charged to the budget. */
+ * cost besides their bodies is not charged to the budget. One connection may have only a fair part
+ * of them. */
 #define CALLS_MAX 20000
 /* A body that nobody wants is read and thrown away up to here. */
 #define UNWANTED_MAX ((size_t)64 * 1024)
@@ -61,7 +62,7 @@ struct leat_call *leat_call_new(struct leat_peer *p, bool http2, int32_t stream)
     struct leat_server *s = p->server;
     struct leat_call *c;
 
-    if (s->ncalls >= CALLS_MAX)
+    if (s->ncalls >= CALLS_MAX || !leat_fair(p->ncalls, 1, CALLS_MAX - s->ncalls))
         return NULL;
     c = leat_try(round_up(sizeof *c) + s->service.call_size);
     if (c == NULL)
