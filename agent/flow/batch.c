@@ -78,11 +78,8 @@ struct leat_batch *leat_batch_new(enum leat_signal signal, struct leat_buf *buf,
     LEAT_CHECK(request.len <= UINT32_MAX);
     if (b == NULL)
         return NULL;
-    b->first = (struct leat_part){.buf = buf,
-                                  .data = request.data,
-                                  .len = (uint32_t)request.len,
-                                  .items = items,
-                                  .ack = ack};
+    b->first = (struct leat_part){
+        .buf = buf, .data = request.data, .len = (uint32_t)request.len, .items = items, .ack = ack};
     b->nparts = 1;
     b->items = items;
     b->bytes = request.len;

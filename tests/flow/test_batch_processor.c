@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/meter.h"
-#include "base/share.h"
 #include "flow/ledger.h"
 #include "flow/origin.h"
 #include "lib/flow_rig.h"
@@ -77,13 +76,6 @@ static void give(struct bench *b, const char *name, uint32_t items, struct rig_c
     if (c != NULL)
         rig_caller_init(c);
     take(b, rig_logs(name, items, c));
-}
-
-static void give_of(struct bench *b, uint64_t client, const char *name, uint32_t items,
-                    struct rig_caller *c)
-{
-    rig_caller_init(c);
-    take(b, rig_logs_of(client, name, items, c));
 }
 
 static void give_from(struct bench *b, const char *name, const char *tenant, struct rig_caller *c)
@@ -310,35 +302,6 @@ static void test_held_answers_at_once_and_brings_on(void **state)
     assert_int_equal(c[2].status.outcome, LEAT_DELIVERED);
     assert_string_equal(b.sink.bodies, "a-0 b-0 c-0 c-1 ");
     assert_int_equal(fate(&b, LEAT_REFUSED), 1);
-    bench_close(&b);
-}
-
-/* … but for those who have not filled it. */
-static void test_held_refusal_does_not_stop_light_clients(void **state)
-{
-    enum { GREEDY = LEAT_CLIENT_FIRST, POLITE, ANOTHER };
-    struct bench b;
-    struct rig_caller c[5];
-
-    (void)state;
-    bench_open(&b, LEAT_PROMISE_HELD, "{send_batch_size: 2, timeout: 1h}");
-    b.sink.fail_first = 3;
-    b.sink.first_answer = leat_retry(14, 1, "full");
-    give_of(&b, GREEDY, "a", 300, &c[0]);
-    assert_int_equal(b.sink.batches, 1);
-    give_of(&b, GREEDY, "g", 1, &c[1]);
-    assert_int_equal(c[1].status.outcome, LEAT_RETRY);
-    give_of(&b, POLITE, "p", 1, &c[2]);
-    assert_int_equal(c[2].told, 1);
-    assert_int_equal(c[2].status.outcome, LEAT_DELIVERED);
-    give_of(&b, ANOTHER, "q", 1, &c[3]); /* a full batch, which is refused too and kept */
-    assert_int_equal(c[3].status.outcome, LEAT_DELIVERED);
-    assert_int_equal(b.sink.batches, 2);
-    give_of(&b, GREEDY, "h", 1, &c[4]);
-    assert_int_equal(c[4].status.outcome, LEAT_RETRY);
-    rig_until(&b.rig, &b.sink.batches, 5);
-    assert_int_equal(held(&b), 0);
-    assert_int_equal(fate(&b, LEAT_REFUSED), 2);
     bench_close(&b);
 }
 
@@ -613,7 +576,6 @@ int main(void)
         cmocka_unit_test(test_too_many_combinations_are_rejected),
         cmocka_unit_test(test_cardinality_limit_zero_takes_many),
         cmocka_unit_test(test_held_answers_at_once_and_brings_on),
-        cmocka_unit_test(test_held_refusal_does_not_stop_light_clients),
         cmocka_unit_test(test_held_rejection_ends_it),
         cmocka_unit_test(test_held_many_flights),
         cmocka_unit_test(test_patient_waits_for_the_end),

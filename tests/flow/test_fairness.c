@@ -219,6 +219,29 @@ static void the_polite_are_sent_by_turns(void **state)
     close_crowd();
 }
 
+#define BATCHED                                                                                    \
+    PATH_RECEIVER                                                                                  \
+    "processors: {batch: {send_batch_size: 1, timeout: 1h}}\n"                                     \
+    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, timeout: 0s, sending_queue: "    \
+    "{queue_size: 180, num_consumers: 1}}}\n" PATH_ALL_TO("batch", "otlp_grpc")
+
+/* The batch processor keeps what the queue refuses and takes no more of the greedy one; the polite
+ * ones have not filled the queue, and are let in. */
+static void a_batch_that_waits_does_not_shut_out_the_polite(void **state)
+{
+    (void)state;
+    open_crowd(BATCHED);
+    send_greedy(0, GREEDY);
+    PATH_UNTIL(c.w.loop, answered(0, GREEDY) == GREEDY);
+    assert_int_equal(admitted(0, GREEDY), SHARE + 1); /* one is kept */
+    check_refused("the next stage takes no more data");
+    send_polite();
+    PATH_UNTIL(c.w.loop, answered(GREEDY, GREEDY + POLITES) == POLITES);
+    assert_int_equal(admitted(GREEDY, GREEDY + POLITES), POLITES);
+    path_sink_release(&c.w.sinks[0]);
+    close_crowd();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_client_that_is_gone_holds_on_until_its_calls_end),
         cmocka_unit_test(the_queue_has_room_for_the_polite),
         cmocka_unit_test(the_polite_are_sent_by_turns),
+        cmocka_unit_test(a_batch_that_waits_does_not_shut_out_the_polite),
     };
 
     path_quiet();
