@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define KEEP_FREE (128 * 1024 * 1024) /* bytes at the top of an arena */
@@ -73,6 +74,21 @@ void *leat_renew(void *old, size_t size)
     if (p == NULL)
         out_of_memory(size);
     return p;
+}
+
+void *leat_new_pages(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        out_of_memory(size);
+    return p;
+}
+
+void leat_free_pages(void *memory, size_t size)
+{
+    if (memory != NULL)
+        munmap(memory, size);
 }
 
 char *leat_strndup(const char *text, size_t len)

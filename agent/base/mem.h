@@ -24,6 +24,10 @@ void leat_mem_return(void);
 void *leat_new(size_t size);                     /* zeroed */
 void *leat_new_array(size_t count, size_t size); /* zeroed; aborts when count * size overflows */
 void *leat_renew(void *old, size_t size);        /* grows or shrinks; new bytes are not zeroed */
+/* The same for a large table of which little may ever be used: whole pages, which are in memory
+ * from the first time they are written. Freed with the size it was made with; takes NULL. */
+void *leat_new_pages(size_t size);
+void leat_free_pages(void *memory, size_t size);
 char *leat_strdup(const char *text);
 char *leat_strndup(const char *text, size_t len);
 char *leat_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

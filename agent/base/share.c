@@ -20,7 +20,7 @@ struct leat_shares {
 
 struct leat_shares *leat_shares_new(struct leat_budget *whole)
 {
-    struct leat_shares *s = leat_new(sizeof *s);
+    struct leat_shares *s = leat_new_pages(sizeof *s);
 
     leat_budget_init(&s->many, 0);
     s->many.whole = whole;
@@ -30,7 +30,7 @@ struct leat_shares *leat_shares_new(struct leat_budget *whole)
 
 void leat_shares_free(struct leat_shares *s)
 {
-    leat_free(s);
+    leat_free_pages(s, sizeof *s);
 }
 
 struct leat_budget *leat_shares_find(struct leat_shares *s, uint64_t client)

@@ -39,7 +39,7 @@ const char *leat_sizer_name(int sizer)
 
 static void turns_init(struct leat_turns *t)
 {
-    t->of = leat_new_array(TURNS, sizeof *t->of);
+    t->of = leat_new_pages(TURNS * sizeof *t->of);
     leat_list_init(&t->order);
 }
 
@@ -110,8 +110,8 @@ void leat_room_done(struct leat_room *r)
     LEAT_CHECK(r->size == 0 && leat_shares_held(r->shares) == 0 && !leat_room_awaited(r) &&
                !leat_room_queued(r));
     leat_shares_free(r->shares);
-    leat_free(r->waiting.of);
-    leat_free(r->queue.of);
+    leat_free_pages(r->waiting.of, TURNS * sizeof *r->waiting.of);
+    leat_free_pages(r->queue.of, TURNS * sizeof *r->queue.of);
 }
 
 /* --- whose it is */
