@@ -265,7 +265,7 @@ static int colour_on(FILE *out)
     return isatty(fileno(out)) && (no_colour == NULL || no_colour[0] == '\0');
 }
 
-struct leat_plan *leat_cli_load(const struct leat_cli *cli)
+struct leat_plan *leat_cli_load(const struct leat_cli *cli, bool to_start)
 {
     struct leat_diags *diags = leat_diags_new();
     char *fallback = cli->nsources == 0 ? leat_default_conf() : NULL;
@@ -274,6 +274,10 @@ struct leat_plan *leat_cli_load(const struct leat_cli *cli)
         leat_plan_load(cli->nsources ? cli->sources : &source, cli->nsources ? cli->nsources : 1,
                        cli->sets, cli->nsets, diags);
 
+    if (plan != NULL && to_start && leat_plan_try(plan, diags) < 0) {
+        leat_plan_free(plan);
+        plan = NULL;
+    }
     if (strcmp(cli->output, "json") == 0)
         leat_diags_print_json(diags, stdout);
     else

@@ -2,6 +2,8 @@
 #ifndef LEAT_RUN_CLI_H
 #define LEAT_RUN_CLI_H
 
+#include <stdbool.h>
+
 /* Exit codes: sysexits.h's EX_USAGE and EX_CONFIG. */
 enum leat_exit {
     LEAT_EXIT_OK = 0,
@@ -38,9 +40,9 @@ int leat_cmd_print_config(const struct leat_cli *cli);
 int leat_cmd_manual(const struct leat_cli *cli);
 int leat_cmd_demo(const struct leat_cli *cli);
 
-/* Shared by them: loads the plan of --config, or the default one, and prints what is wrong with it.
- * NULL: exit code 78. */
+/* Shared by them: loads the plan of --config, or the default one, and prints what is wrong with it;
+ * to_start: on this machine too. NULL: exit code 78. */
 struct leat_plan;
-struct leat_plan *leat_cli_load(const struct leat_cli *cli);
+struct leat_plan *leat_cli_load(const struct leat_cli *cli, bool to_start);
 
 #endif
