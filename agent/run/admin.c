@@ -50,15 +50,15 @@ static bool is_off(const char *setting)
 
 int leat_admin_check(const char *setting, struct leat_err *err)
 {
-    const size_t most = sizeof ((struct sockaddr_un *)0)->sun_path - 1;
+    const size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
 
     if (setting == NULL || is_off(setting))
         return 0;
     if (setting[0] == '\0')
         return leat_fail(err, "must be the path of a socket, or none");
     if (strlen(setting) > most)
-        return leat_fail(err, "must be a path of at most %zu bytes: sockets cannot have longer ones",
-                         most);
+        return leat_fail(
+            err, "must be a path of at most %zu bytes: sockets cannot have longer ones", most);
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* The admin socket: a Unix socket on which the running program answers GET /status (run/report.h) and
- * GET /metrics over HTTP. Read-only; only the program's own user may connect.
+/* The admin socket: a Unix socket on which the running program answers GET /status (run/report.h)
+ * and GET /metrics over HTTP. Read-only; only the program's own user may connect.
  *
  * Its place is leat.admin: a path, "none", or by default PID.sock in the first folder of
  * run/admin_dir.h that will do. The file is removed at an orderly end. */

@@ -24,8 +24,8 @@ void leat_admin_dirs_done(struct leat_admin_dirs *d);
 /* Makes the folder (0700) where it is missing. -1 and `err`: it cannot be made, is not ours, is no
  * folder but a link or a file, or others may write in it. */
 int leat_admin_dir_make(const char *path, struct leat_err *err);
-/* Whether sockets in the folder may be believed: a folder, no link, of this user or root, and nobody
- * else may write in it. -1 and `err`; *ret_missing: there is nothing of that name. */
+/* Whether sockets in the folder may be believed: a folder, no link, of this user or root, and
+ * nobody else may write in it. -1 and `err`; *ret_missing: there is nothing of that name. */
 int leat_admin_dir_check(const char *path, bool *ret_missing, struct leat_err *err);
 
 /* The socket of this process in the first folder that will do; the caller frees it. NULL and `err`:

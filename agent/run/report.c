@@ -60,8 +60,7 @@ static void key_of(struct leat_text *key, const char *kind, const char *id, cons
 }
 
 struct leat_report_row *leat_report_find(const struct leat_report *r, const char *kind,
-                                         const char *id, const char *pipeline,
-                                         const char *signal)
+                                         const char *id, const char *pipeline, const char *signal)
 {
     struct leat_report_row *row;
     struct leat_text key;

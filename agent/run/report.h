@@ -14,19 +14,15 @@
  *   rss_bytes, cpu_seconds
  *   budgets         one per worker: used_bytes, limit_bytes, peak_bytes, refused (how often a body
  *                   or a copy was refused because the budget was spent)
- *   components      one per receiver, processor, connector and exporter, for each signal it carries,
- *                   a processor for each pipeline:
- *     kind, id      "exporter", "otlp_grpc/edge"
- *     pipeline      "traces/edge"; "" but for processors
- *     signal        "traces", "metrics", "logs"
- *     items_in, items_out      spans, data points, log records; what an exporter delivered is out
- *     bytes_in, bytes_out      of OTLP, uncompressed
- *     refused       items handed back with "retry"; of a receiver: whose caller was not told "taken"
- *     errors        items lost here for good: rejected by the destination, or given up
- *     dropped       items taken out on purpose: filtered, sampled out
- *     held          items inside now
- *     queue_size, queue_capacity   of an exporter's sending queue, in units of its sizer
- *     in_flight     requests of that exporter being sent or waiting to be tried again; the last
+ *   components      one per receiver, processor, connector and exporter, for each signal it
+ * carries, a processor for each pipeline: kind, id      "exporter", "otlp_grpc/edge" pipeline
+ * "traces/edge"; "" but for processors signal        "traces", "metrics", "logs" items_in,
+ * items_out      spans, data points, log records; what an exporter delivered is out bytes_in,
+ * bytes_out      of OTLP, uncompressed refused       items handed back with "retry"; of a receiver:
+ * whose caller was not told "taken" errors        items lost here for good: rejected by the
+ * destination, or given up dropped       items taken out on purpose: filtered, sampled out held
+ * items inside now queue_size, queue_capacity   of an exporter's sending queue, in units of its
+ * sizer in_flight     requests of that exporter being sent or waiting to be tried again; the last
  *                   three are absent without a queue
  *
  * `leat top --once --output json` writes the same with interval_seconds, and in each component

@@ -33,9 +33,9 @@ static int number_of(const char *fate, bool bytes)
         const char *fate;
         int items, bytes;
     } fates[] = {
-        {"in", LEAT_ITEMS_IN, LEAT_BYTES_IN},      {"out", LEAT_ITEMS_OUT, LEAT_BYTES_OUT},
+        {"in", LEAT_ITEMS_IN, LEAT_BYTES_IN},          {"out", LEAT_ITEMS_OUT, LEAT_BYTES_OUT},
         {"delivered", LEAT_ITEMS_OUT, LEAT_BYTES_OUT}, {"filtered", LEAT_DROPPED_ITEMS, -1},
-        {"sampled_out", LEAT_DROPPED_ITEMS, -1},   {"rejected", LEAT_ERROR_ITEMS, -1},
+        {"sampled_out", LEAT_DROPPED_ITEMS, -1},       {"rejected", LEAT_ERROR_ITEMS, -1},
         {"refused", LEAT_REFUSED_ITEMS, -1},
     };
 
@@ -116,7 +116,7 @@ static void take_refused(struct leat_report *r, const struct leat_metric *id, do
         if (strcmp(items, leat_signal_items((enum leat_signal)s)) != 0)
             continue;
         row = leat_report_find(r, "receiver", label(id, "receiver"), "",
-                              leat_signal_name((enum leat_signal)s));
+                               leat_signal_name((enum leat_signal)s));
         if (row != NULL)
             row->total[LEAT_REFUSED_ITEMS] += (uint64_t)value;
     }

@@ -172,8 +172,7 @@ static int open_page(struct service *s, struct leat_err *err)
     if (!leat_settings_metrics_endpoint(m, endpoint, sizeof endpoint))
         return 0;
     conf.names = leat_settings_page(m);
-    s->page =
-        leat_page_new(&conf, leat_worker_loop(s->workers[0]), leat_house_of(s->house), err);
+    s->page = leat_page_new(&conf, leat_worker_loop(s->workers[0]), leat_house_of(s->house), err);
     if (s->page != NULL) {
         leat_info(NULL, "own metrics at http://%s/metrics", leat_page_text(s->page));
         return 0;
