@@ -21,6 +21,8 @@ static void draw(const struct leat_report *r, unsigned width)
     leat_text_done(&t);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct leat_err err = {""};
