@@ -21,6 +21,9 @@ void leat_ledger_open(struct leat_ledger *l, struct leat_meter *m, const char *k
         id_of.name = "leat_items_held";
         id_of.help = "Items inside a component now.";
         l->held[s] = leat_meter_gauge(m, &id_of);
+        id_of.name = "leat_bytes_held";
+        id_of.help = "Bytes of OTLP inside a component now.";
+        l->held_bytes[s] = leat_meter_gauge(m, &id_of);
         id_of.name = "leat_items_total";
         id_of.help = "Items by what became of them at a component.";
         for (unsigned f = 0; f < LEAT_FATES; f++) {
@@ -47,9 +50,10 @@ void leat_ledger_pass(struct leat_ledger *l, const struct leat_batch *b, enum le
     leat_count(l->bytes[b->signal][f], b->bytes);
 }
 
-void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items)
+void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items, int64_t bytes)
 {
     leat_gauge_add(l->held[s], items);
+    leat_gauge_add(l->held_bytes[s], bytes);
 }
 
 void leat_ledger_end(struct leat_ledger *l, const struct leat_batch *b,

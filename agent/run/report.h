@@ -3,27 +3,34 @@
  *
  * The document, schema 1. Keys are only ever added; one whose meaning changes gets a new schema.
  *
- *   schema          1
- *   version         "0.1.0"
- *   pid             process id, as the program sees it
- *   state           "starting", "ready", "stopping"
- *   started         RFC 3339, UTC
- *   uptime_seconds  by a clock that is never set
- *   config          sources as given to --config; of yaml: only the scheme. []: it runs without
- *   workers         threads that carry telemetry
- *   rss_bytes, cpu_seconds
- *   budgets         one per worker: used_bytes, limit_bytes, peak_bytes, refused (how often a body
- *                   or a copy was refused because the budget was spent)
- *   components      one per receiver, processor, connector and exporter, for each signal it
- * carries, a processor for each pipeline: kind, id      "exporter", "otlp_grpc/edge" pipeline
- * "traces/edge"; "" but for processors signal        "traces", "metrics", "logs" items_in,
- * items_out      spans, data points, log records; what an exporter delivered is out bytes_in,
- * bytes_out      of OTLP, uncompressed refused       items handed back with "retry"; of a receiver:
- * whose caller was not told "taken" errors        items lost here for good: rejected by the
- * destination, or given up dropped       items taken out on purpose: filtered, sampled out held
- * items inside now queue_size, queue_capacity   of an exporter's sending queue, in units of its
- * sizer in_flight     requests of that exporter being sent or waiting to be tried again; the last
- *                   three are absent without a queue
+ * - schema: 1
+ * - version: "0.1.0"
+ * - pid: process id, as the program sees it
+ * - state: "starting", "ready", "stopping"
+ * - started: RFC 3339, UTC
+ * - uptime_seconds: by a clock that is never set
+ * - config: sources as given to --config; of yaml: only the scheme. []: it runs without
+ * - workers: threads that carry telemetry
+ * - rss_bytes, cpu_seconds
+ * - budgets: one per worker: used_bytes, limit_bytes, peak_bytes, refused (how often a body or a
+ *   copy was refused because the budget was spent)
+ * - components: one per receiver, processor, connector and exporter, for each signal it carries; a
+ *   processor for each pipeline
+ *
+ * A component:
+ *
+ * - kind, id: "exporter", "otlp_grpc/edge"
+ * - pipeline: "traces/edge"; "" but for processors
+ * - signal: "traces", "metrics", "logs"
+ * - items_in, items_out: spans, data points, log records; what an exporter delivered is out
+ * - bytes_in, bytes_out: of OTLP, uncompressed
+ * - refused: items handed back with "retry"; of a receiver: whose caller was not told "taken"
+ * - errors: items lost here for good: rejected by the destination, or given up
+ * - dropped: items taken out on purpose: filtered, sampled out
+ * - held, held_bytes: items inside now, and their bytes of OTLP
+ * - queue_size, queue_capacity: of an exporter's sending queue, in units of its sizer
+ * - in_flight: requests of that exporter being sent or waiting to be tried again; these three are
+ *   absent without a queue
  *
  * `leat top --once --output json` writes the same with interval_seconds, and in each component
  * items_in_rate, items_out_rate, bytes_in_rate, bytes_out_rate, refused_rate, errors_rate: per
@@ -62,7 +69,7 @@ struct leat_report_row {
     char *kind, *id, *pipeline, *signal; /* printable; never NULL */
     uint64_t total[LEAT_FLOW_NUMBERS];
     double rate[LEAT_RATED]; /* per second; NAN: unknown */
-    int64_t held;
+    int64_t held, held_bytes;
     bool has_queue;
     int64_t queue_size, queue_capacity, in_flight;
 };

@@ -73,6 +73,14 @@ static void take_held(struct leat_report *r, const struct leat_metric *id, doubl
         row->held = (int64_t)value;
 }
 
+static void take_held_bytes(struct leat_report *r, const struct leat_metric *id, double value)
+{
+    struct leat_report_row *row = row_of(r, id);
+
+    if (row != NULL)
+        row->held_bytes = (int64_t)value;
+}
+
 /* --- the collector's names: they come after the ledger's, which has made the rows */
 
 static struct leat_report_row *exporter_of(struct leat_report *r, const struct leat_metric *id)
@@ -146,6 +154,7 @@ static void take_series(void *arg, const struct leat_metric *id, double value)
         {"leat_items_total", 0, take_items},
         {"leat_bytes_total", 0, take_bytes},
         {"leat_items_held", 0, take_held},
+        {"leat_bytes_held", 0, take_held_bytes},
         {"otelcol_exporter_queue_size", 0, take_queue_size},
         {"otelcol_exporter_queue_capacity", 0, take_queue_capacity},
         {"otelcol_exporter_in_flight_requests", 0, take_in_flight},

@@ -50,6 +50,7 @@ static const struct member row_members[] = {
     {"errors", UINT, AT(_row, total[LEAT_ERROR_ITEMS])},
     {"dropped", UINT, AT(_row, total[LEAT_DROPPED_ITEMS])},
     {"held", INT, AT(_row, held)},
+    {"held_bytes", INT, AT(_row, held_bytes)},
 };
 static const struct member queue_members[] = {
     {"queue_size", INT, AT(_row, queue_size)},
@@ -307,6 +308,7 @@ static bool keep_row(struct leat_report *r, const struct leat_report_row *from)
         return false;
     memcpy(row->total, from->total, sizeof row->total);
     row->held = from->held;
+    row->held_bytes = from->held_bytes;
     row->has_queue = from->has_queue;
     row->queue_size = from->queue_size;
     row->queue_capacity = from->queue_capacity;

@@ -176,7 +176,7 @@ class Top(lib.Case):
                     for kind, pipeline in (("receiver", ""), ("processor", s), ("exporter", "")):
                         c = self.row(doc, kind, s, pipeline=pipeline)
                         self.assertEqual((c["items_in"], c["items_out"], c["bytes_in"], c["bytes_out"]), (n, n, size, size), c)
-                        self.assertEqual((c["refused"], c["errors"], c["dropped"], c["held"]), (0, 0, 0, 0), c)
+                        self.assertEqual((c["refused"], c["errors"], c["dropped"], c["held"], c["held_bytes"]), (0, 0, 0, 0, 0), c)
                         for name, key in (("leat_items_total", "items_in"), ("leat_bytes_total", "bytes_in")):
                             self.assertEqual(lib.total(found, name, component=c["id"], kind=kind, signal=s, fate="in"), c[key])
                     c = self.row(doc, "exporter", s)
@@ -239,6 +239,7 @@ class Top(lib.Case):
                 c = self.row(self.status(), "exporter", "logs")
                 self.assertEqual((c["held"], c["queue_capacity"], c["items_out"]), (6, 4, 0))
                 self.assertGreater(c["queue_size"], 0)
+                self.assertEqual(c["held_bytes"], sum(len(otlp.request("logs", [f"a{i}", f"b{i}"])) for i in range(3)))
                 full = lib.wait_until(lambda: lib.send(port, "logs", ["c"]).status != 200, "the queue is full")
                 self.assertTrue(full)
                 c = self.row(self.status(), "exporter", "logs")

@@ -53,6 +53,7 @@ static void test_what_is_written_is_read(void **state)
     for (int i = 0; i < LEAT_FLOW_NUMBERS; i++)
         w->total[i] = UINT64_MAX - (uint64_t)i;
     w->held = INT64_MIN + 1;
+    w->held_bytes = INT64_MAX;
     w = row(r, "up", 7);
     w->has_queue = true;
     w->queue_size = 3;
@@ -76,6 +77,7 @@ static void test_what_is_written_is_read(void **state)
     assert_non_null(w);
     assert_memory_equal(w->total, r->rows[0]->total, sizeof w->total);
     assert_int_equal(w->held, INT64_MIN + 1);
+    assert_int_equal(w->held_bytes, INT64_MAX);
     assert_false(w->has_queue);
     w = leat_report_find(copy, "exporter", "up", "", "logs");
     assert_true(w->has_queue);
