@@ -70,9 +70,8 @@ static void says(const char *where, const char *what)
 
 static void test_help_of_each_command_has_an_example(void **state)
 {
-    static const char *const commands[] = {"run",          "validate", "components",
-                                           "print-config", "manual",   "demo",
-                                           "top",          "status"};
+    static const char *const commands[] = {"run",    "validate", "components", "print-config",
+                                           "manual", "demo",     "top",        "status"};
 
     (void)state;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
