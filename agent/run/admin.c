@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/units.h"
 #include "io/listen_bind.h"
 #include "run/admin_dir.h"
 #include "run/house.h"
@@ -51,10 +52,11 @@ static bool is_off(const char *setting)
 int leat_admin_check(const char *setting, struct leat_err *err)
 {
     const size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+    int word;
 
     if (setting == NULL || is_off(setting))
         return 0;
-    if (setting[0] == '\0')
+    if (setting[0] == '\0' || leat_parse_bool(setting, &word) == 0)
         return leat_fail(err, "must be the path of a socket, or none");
     if (strlen(setting) > most)
         return leat_fail(

@@ -62,7 +62,8 @@ class AuditConf(lib.Case):
         self.taken(to, "exporters.otlp_http.traces_endpoint=http://localhost:1/x")
 
     def test_the_admin_socket_has_a_place(self):
-        self.refused("leat.admin=''", saying="'admin' must be the path of a socket, or none")
+        for wrong in ("''", "false", "true"):
+            self.refused(f"leat.admin={wrong}", saying="'admin' must be the path of a socket, or none")
         self.refused(f"leat.admin=/tmp/{'a' * 103}", saying="'admin' must be a path of at most 107 bytes: sockets cannot have longer ones")
         for right in ("none", f"/tmp/{'a' * 102}", "relative.sock"):
             self.taken(f"leat.admin={right}")

@@ -328,6 +328,16 @@ class Top(lib.Case):
         self.assertRegex(errors, r"leat\.yaml:\d+:10: error: cannot listen on /nonexistent/a\.sock: No such file or directory\n"
                          r" +\d+ \|   admin: /nonexistent/a\.sock\n +\| +\^~+\n")
 
+    def test_a_default_socket_that_cannot_be_made_is_one_warning(self):
+        self.env["XDG_RUNTIME_DIR"] = os.path.join(self.folder, "a" * 100)
+        os.mkdir(self.env["XDG_RUNTIME_DIR"])
+        with self.leat(lib.config("nop: {}", "[nop]", kinds=("logs",))) as leat:
+            self.assertEqual(lib.send(leat.port("otlp", "http"), "logs", ["a"]).status, 200)
+            self.assertEqual(self.top("--once", "--pid", str(leat.process.pid))[0], 1)
+        warnings = [line for line in leat.text.splitlines() if "\twarn\t" in line and "metrics" not in line]
+        self.assertEqual(len(warnings), 1, leat.text)
+        self.assertRegex(warnings[0], r"no admin socket, so 'leat top' cannot see this program: cannot listen on .* longer than 107 bytes")
+
     def test_what_is_no_request_harms_nobody(self):
         with self.leat(lib.config("nop: {}", "[nop]", kinds=("logs",))) as leat:
             leat.wait_log("ready: ")
