@@ -36,6 +36,7 @@ bool leat_budget_take(struct leat_budget *b,
 bool leat_budget_grow(struct leat_budget *b, size_t own, size_t bytes);
 void leat_budget_give(struct leat_budget *b, size_t bytes);
 size_t leat_budget_used(const struct leat_budget *b);
+size_t leat_budget_peak(const struct leat_budget *b);      /* the most that was in use */
 uint64_t leat_budget_refused(const struct leat_budget *b); /* how often it said no */
 
 /* The rule. Who holds `held` of a thing of which `left` units are free may have `want` more: at

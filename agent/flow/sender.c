@@ -74,7 +74,7 @@ static void account(struct leat_sender *s, const struct leat_batch *b, const str
     struct leat_ledger *l = s->env.ledger;
     uint64_t lost = 0;
 
-    leat_ledger_hold(l, b->signal, -(int64_t)b->items);
+    leat_ledger_hold(l, b->signal, -(int64_t)b->items, -(int64_t)b->bytes);
     if (st->outcome != LEAT_RETRY) {
         leat_ledger_end(l, b, st);
         lost = st->outcome == LEAT_REJECTED ? b->items : st->rejected;
@@ -226,6 +226,19 @@ static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_s
     back_off(s, b, delay);
 }
 
+/* leat_batch_cut(), and what it adds to the bytes that are held. */
+static int cut(struct leat_sender *s, struct leat_batch *b, uint32_t items,
+               struct leat_batch **ret_head)
+{
+    uint64_t before = b->bytes;
+
+    if (leat_batch_cut(b, items, s->env.budget, ret_head) < 0)
+        return -1;
+    leat_ledger_hold(s->env.ledger, b->signal, 0,
+                     (int64_t)((*ret_head)->bytes + b->bytes - before));
+    return 0;
+}
+
 /* Both pieces go out next, each alone. The weight stays with the second, so that the queue's count
  * is right. */
 static void resend_pieces(struct leat_sender *s, struct leat_batch *head, struct leat_batch *tail)
@@ -247,7 +260,7 @@ static void rejected(struct leat_sender *s, struct leat_batch *b, struct leat_st
         return;
     }
     if (st.too_large && b->items > 1) {
-        if (leat_batch_cut(b, b->items / 2, s->env.budget, &head) < 0) {
+        if (cut(s, b, b->items / 2, &head) < 0) {
             try_later(s, b,
                       leat_retry(st.code, MEMORY_RETRY_MS, "out of memory for smaller pieces"));
             return;
@@ -301,7 +314,7 @@ static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
         struct leat_batch *head;
         if (items == 0)
             items = 1;
-        if (leat_batch_cut(b, (uint32_t)items, s->env.budget, &head) < 0)
+        if (cut(s, b, (uint32_t)items, &head) < 0)
             break;
         head->weight = 0;
         if (leat_sizer_measure(s->batch_sizer, head) > max && head->items > 1)
@@ -439,7 +452,7 @@ void leat_sender_take(void *sender, struct leat_batch *b)
     }
     if (q->enabled && !q->block_on_overflow && !there_is_room(s, b))
         return;
-    leat_ledger_hold(s->env.ledger, b->signal, b->items);
+    leat_ledger_hold(s->env.ledger, b->signal, b->items, (int64_t)b->bytes);
     b->weight = 0;
     if (!q->enabled) {
         leat_list_append(&s->room.first, &b->link); /* no room is needed: out at once */
