@@ -21,6 +21,8 @@
  * wrote last. */
 #define LINGER LEAT_SEC
 
+static char no_words[] = "no memory to say why"; /* for `why` */
+
 enum {
     DUE_OPENED = 1,
     DUE_FEED = 2,
@@ -66,7 +68,8 @@ static void bury(struct leat_conn *c)
     leave_group(c->group);
     leat_loop_release(c->loop);
     leat_free(c->peer);
-    leat_free(c->why);
+    if (c->why != no_words)
+        leat_free(c->why);
     leat_free(c);
 }
 
@@ -109,7 +112,9 @@ __attribute__((format(printf, 2, 0))) static void set_why(struct leat_conn *c, c
     if (c->why != NULL || c->state == LEAT_CONN_GONE)
         return;
     vsnprintf(err.text, sizeof err.text, fmt, ap);
-    c->why = leat_strdup(err.text);
+    c->why = leat_try_strdup(err.text);
+    if (c->why == NULL)
+        c->why = no_words;
 }
 
 void leat_conn_fail(struct leat_conn *c, const char *fmt, ...)
@@ -132,8 +137,8 @@ static void begin_linger(struct leat_conn *c)
         finish(c);
         return;
     }
-    leat_conn_set_timer(c, LINGER);
-    leat_conn_update_reading(c);
+    if (leat_conn_set_timer(c, LINGER))
+        leat_conn_update_reading(c);
 }
 
 static void flush_step(struct leat_conn *c)
@@ -153,8 +158,8 @@ static void begin_flush(struct leat_conn *c)
     leat_dialing_free(c);
     leat_conn_update_reading(c);
     c->unsent = SIZE_MAX;
-    leat_conn_set_timer(c, FLUSH_TICK);
-    flush_step(c);
+    if (leat_conn_set_timer(c, FLUSH_TICK))
+        flush_step(c);
 }
 
 void leat_conn_give_up(struct leat_conn *c, const char *fmt, ...)
@@ -210,11 +215,16 @@ static void on_timer(void *arg)
         finish(c);
 }
 
-void leat_conn_set_timer(struct leat_conn *c, int64_t after)
+bool leat_conn_set_timer(struct leat_conn *c, int64_t after)
 {
     if (c->timer == NULL)
-        c->timer = leat_timer_new(c->loop, on_timer, c);
+        c->timer = leat_timer_try_new(c->loop, on_timer, c);
+    if (c->timer == NULL) {
+        leat_conn_fail(c, "no memory for the connection with %s", c->peer);
+        return false;
+    }
     leat_timer_start(c->timer, after, 0);
+    return true;
 }
 
 void leat_conn_stop_timer(struct leat_conn *c)
@@ -236,8 +246,10 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     if (room.len > 0)
         *buf =
             uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
+    else if ((room.at = leat_loop_read_buffer(c->loop)) != NULL)
+        *buf = uv_buf_init((char *)room.at, LEAT_READ_BUFFER);
     else
-        *buf = uv_buf_init((char *)leat_loop_read_buffer(c->loop), LEAT_READ_BUFFER);
+        *buf = uv_buf_init(NULL, 0); /* on_read() hears of UV_ENOBUFS */
 }
 
 void leat_conn_peer_ended(struct leat_conn *c)
@@ -466,7 +478,7 @@ static void on_task(struct leat_task *t)
 
 struct leat_conn *leat_conn_new(struct leat_loop *l, char *peer)
 {
-    struct leat_conn *c = leat_try_zeroed(sizeof *c);
+    struct leat_conn *c = peer != NULL ? leat_try_zeroed(sizeof *c) : NULL;
 
     if (c == NULL) {
         leat_free(peer);
@@ -509,8 +521,8 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
         leat_conn_fail(c, "TLS with %s failed: %s", c->peer, err.text);
         return;
     }
-    if (server)
-        leat_conn_set_timer(c, HANDSHAKE_LIMIT);
+    if (server && !leat_conn_set_timer(c, HANDSHAKE_LIMIT))
+        return;
     leat_conn_update_reading(c);
     leat_filter_start(c);
 }
@@ -518,14 +530,19 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
 void leat_conn_start_tls(struct leat_conn *c, struct leat_tls *tls, const char *name,
                          const char *peer)
 {
+    char *inner;
+
     if (c->state != LEAT_CONN_OPEN)
         return; /* `closed` will come */
     LEAT_CHECK(c->filter == NULL && !leat_conn_pending(c));
     c->state = LEAT_CONN_NEW;
-    leat_free(c->peer);
-    c->peer = leat_strdup(peer);
-    leat_conn_set_timer(c, HANDSHAKE_LIMIT);
-    leat_conn_connected(c, tls, false, name);
+    inner = leat_try_strdup(peer);
+    if (inner != NULL) {
+        leat_free(c->peer);
+        c->peer = inner;
+    } /* else it goes on under its old name */
+    if (leat_conn_set_timer(c, HANDSHAKE_LIMIT))
+        leat_conn_connected(c, tls, false, name);
 }
 
 char *leat_conn_address(const struct sockaddr *addr)
@@ -536,16 +553,16 @@ char *leat_conn_address(const struct sockaddr *addr)
 
     if (addr->sa_family == AF_INET) {
         inet_ntop(AF_INET, &in4->sin_addr, text, sizeof text);
-        return leat_format("%s:%u", text, ntohs(in4->sin_port));
+        return leat_try_format("%s:%u", text, ntohs(in4->sin_port));
     }
     if (addr->sa_family != AF_INET6)
-        return leat_strdup("unix");
+        return leat_try_strdup("unix");
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
         inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof text);
-        return leat_format("%s:%u", text, ntohs(in6->sin6_port));
+        return leat_try_format("%s:%u", text, ntohs(in6->sin6_port));
     }
     inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-    return leat_format("[%s]:%u", text, ntohs(in6->sin6_port));
+    return leat_try_format("[%s]:%u", text, ntohs(in6->sin6_port));
 }
 
 void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events, void *self)
