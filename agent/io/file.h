@@ -36,9 +36,9 @@ struct leat_file_write {
 };
 void leat_file_write(struct leat_file *f, struct leat_file_write *w);
 /* Renames the open file and goes on in a new, empty one of the old name, after the writes before
- * it. */
-void leat_file_rotate(struct leat_file *f, const char *new_name,
-                      void (*done)(void *arg, int result), void *arg);
+ * it. -1: no memory, and nothing happens. */
+int leat_file_rotate(struct leat_file *f, const char *new_name, void (*done)(void *arg, int result),
+                     void *arg);
 /* Closes after the queued writes; `closed` (may be NULL) then runs, at once when `f` is NULL. */
 void leat_file_close(struct leat_file *f, void (*closed)(void *arg), void *arg);
 

@@ -1,5 +1,5 @@
-/* Preloaded into the program by a test (LD_PRELOAD): counts allocations, of the program's own and of every library it
- * uses, and fails those that the test asks for. */
+/* Preloaded into the program by a test (LD_PRELOAD): counts allocations, of the program's own and
+ * of every library it uses, and fails those that the test asks for. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -14,8 +14,8 @@
 
 #define FRAMES_MAX 24
 
-/* The file named by LEAT_FAIL_ALLOC, mapped by the test too (tests/e2e/no_memory.py). Only `count` and `failed` are
- * written here. Beside it, FILE.trace says where each failed allocation was. */
+/* The file named by LEAT_FAIL_ALLOC, mapped by the test too (tests/e2e/no_memory.py). Only `count`
+ * and `failed` are written here. Beside it, FILE.trace says where each failed allocation was. */
 struct control {
     _Atomic uint64_t armed; /* 1: allocations count */
     _Atomic uint64_t first; /* the n-th one fails; 0: none */
@@ -27,7 +27,8 @@ struct control {
 
 static struct control *control;
 static int trace = -1;
-static _Thread_local int inside; /* an allocation of the C library's own within one that was counted */
+static _Thread_local int
+    inside; /* an allocation of the C library's own within one that was counted */
 
 /* The next library's function: the sanitizer's where there is one, else the C library's. */
 static void *next(const char *name)

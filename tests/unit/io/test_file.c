@@ -220,7 +220,7 @@ static void rotates_between_writes(void **state)
 
     (void)state;
     write_line(f, &l[0], "before");
-    leat_file_rotate(f, other, note, &result);
+    assert_int_equal(leat_file_rotate(f, other, note, &result), 0);
     write_line(f, &l[1], "after");
     assert_int_equal(result, 1);
     IO_UNTIL(loop, l[1].done);
@@ -231,7 +231,7 @@ static void rotates_between_writes(void **state)
 
     result = 1; /* no new file: all stays as it was */
     leat_file_set_test_hooks(&closed_door);
-    leat_file_rotate(f, other, note, &result);
+    assert_int_equal(leat_file_rotate(f, other, note, &result), 0);
     IO_UNTIL(loop, result != 1);
     assert_int_equal(result, -EMFILE);
     leat_file_set_test_hooks(NULL);
