@@ -330,7 +330,8 @@ void leat_file_close(struct leat_file *f, void (*closed)(void *arg), void *arg)
 struct leat_watch {
     char *path;
     struct leat_timer *timer;
-    void (*changed)(void *arg);
+    bool (*changed)(void *arg);
+    bool again; /* it could not be read */
     void *arg;
     struct stat seen; /* zeroes: no such file */
 };
@@ -353,14 +354,14 @@ static void on_look(void *arg)
     struct stat now;
 
     look(w->path, &now);
-    if (same(&now, &w->seen))
+    if (same(&now, &w->seen) && !w->again)
         return;
     w->seen = now;
-    w->changed(w->arg); /* may free the watch */
+    w->again = !w->changed(w->arg);
 }
 
 struct leat_watch *leat_watch_new(struct leat_loop *l, const char *path, int64_t every,
-                                  void (*changed)(void *arg), void *arg)
+                                  bool (*changed)(void *arg), void *arg)
 {
     struct leat_watch *w = leat_new(sizeof *w);
 

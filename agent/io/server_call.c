@@ -262,11 +262,18 @@ static bool find_route(struct leat_call *c)
     return false;
 }
 
+static bool refuse_overload(struct leat_call *c)
+{
+    leat_call_refuse(c, LEAT_REFUSED_OVERLOAD, 0, "out of memory for requests: try again later");
+    return false;
+}
+
 /* False: answered. */
 static bool authenticate(struct leat_call *c)
 {
     const struct leat_authenticator *auth = c->peer->server->auth;
     struct leat_err err = {""};
+    int said;
 
     if (auth == NULL)
         return true;
@@ -274,8 +281,11 @@ static bool authenticate(struct leat_call *c)
         leat_head_add_params(c, c->info.query, &c->peer->server->conf->auth.request_params);
         read_info(c);
     }
-    if (auth->admit(auth->self, c, &err) == 0)
+    said = c->no_memory ? LEAT_AUTH_LATER : auth->admit(auth->self, c, &err);
+    if (said == 0)
         return true;
+    if (said == LEAT_AUTH_LATER)
+        return refuse_overload(c);
     c->challenge = auth->challenge;
     leat_call_refuse(c, LEAT_REFUSED_AUTH, 0, "%s", err.text[0] ? err.text : "not authenticated");
     return false;
@@ -325,12 +335,6 @@ static bool refuse_too_large(struct leat_call *c)
     leat_call_refuse(c, LEAT_REFUSED_TOO_LARGE, 0,
                      "the body is larger than the limit of %zu bytes: send smaller requests",
                      c->limit);
-    return false;
-}
-
-static bool refuse_overload(struct leat_call *c)
-{
-    leat_call_refuse(c, LEAT_REFUSED_OVERLOAD, 0, "out of memory for requests: try again later");
     return false;
 }
 

@@ -109,6 +109,14 @@ static void count(void *arg)
     ++*(int *)arg;
 }
 
+static bool unreadable; /* what the watch looks at */
+
+static bool changed(void *arg)
+{
+    ++*(int *)arg;
+    return !unreadable;
+}
+
 static void note(void *arg, int result)
 {
     *(int *)arg = result;
@@ -252,7 +260,7 @@ static void a_watch_sees_each_change_once(void **state)
 
     (void)state;
     leat_clock_fake(LEAT_SEC, 0);
-    w = leat_watch_new(loop, path, LEAT_SEC, count, &changes);
+    w = leat_watch_new(loop, path, LEAT_SEC, changed, &changes);
     assert_false(leat_loop_turn(loop)); /* keeps nobody alive */
     leat_clock_step(LEAT_SEC);
     leat_loop_turn(loop);
@@ -275,6 +283,17 @@ static void a_watch_sees_each_change_once(void **state)
     leat_clock_step(LEAT_SEC);
     leat_loop_turn(loop);
     assert_int_equal(changes, 3);
+    unreadable = true;
+    put(path, "c");
+    for (int i = 4; i < 7; i++) { /* again at each look */
+        leat_clock_step(LEAT_SEC);
+        leat_loop_turn(loop);
+        assert_int_equal(changes, i);
+        unreadable = i < 5;
+    }
+    leat_clock_step(LEAT_SEC);
+    leat_loop_turn(loop);
+    assert_int_equal(changes, 6);
     leat_watch_free(w);
     leat_watch_free(NULL);
     leat_clock_real();
