@@ -206,7 +206,7 @@ static int load_header(struct basicauth *self, struct leat_err *err)
     if (result == 0 && !leat_text_ok(&plain))
         result = leat_fail(err, "user and password are too long, or there is no memory");
     if (result == 0) {
-        char *header = leat_try(strlen("Basic ") + 4 * (plain.len + 2) / 3 + 4);
+        char *header = leat_try_zeroed(strlen("Basic ") + 4 * (plain.len + 2) / 3 + 4);
         if (header != NULL) {
             memcpy(header, "Basic ", 6);
             leat_base64_encode(leat_text_bytes(&plain), header + 6);
