@@ -130,8 +130,10 @@ char *leat_file_path(const char *pattern, struct leat_bytes value, struct leat_e
     const char *star = strchr(pattern, '*');
     char *prefix, *path;
 
-    if (check_value(value, strlen(pattern) + 1, err) < 0)
+    if (check_value(value, strlen(pattern) + 1, err) < 0) {
+        errno = EINVAL;
         return NULL;
+    }
     if (value.len >= 2 && memcmp(value.data, "./", 2) == 0)
         value = leat_bytes(value.data + 1, value.len - 1);
     else if (value.len >= 3 && memcmp(value.data, "../", 3) == 0)
@@ -141,11 +143,13 @@ char *leat_file_path(const char *pattern, struct leat_bytes value, struct leat_e
     leat_free(prefix);
     if (path == NULL) {
         leat_fail(err, "no memory for the name of a file");
+        errno = ENOMEM;
         return NULL;
     }
     if (check_parts(path, err) == 0)
         return path;
     leat_free(path);
+    errno = EINVAL;
     return NULL;
 }
 

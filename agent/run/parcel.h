@@ -11,7 +11,7 @@ struct leat_parcel_route {
     struct leat_mailbox *away; /* of the worker where `to` is */
     struct leat_outlet to;
     struct leat_ledger *ledger; /* of `to`, as the home worker counts it: what never gets there */
-    uint32_t under_way; /* batches not back yet; the home worker's */
+    uint32_t under_way;         /* batches not back yet; the home worker's */
 };
 
 /* An outlet: self is the route. */

@@ -29,6 +29,9 @@ import test_metrics
 
 ROUNDS = 12      # failures per scenario, when not --long
 FAILURES_MAX = 8  # of one scenario are told, each with a new process
+HANDSHAKES = 150
+DRAINS = 6
+STARTS = 12
 SEED = 20
 WARM = 200        # connections at once
 RETRY = "retry_on_failure: {initial_interval: 5ms, max_interval: 20ms}"
@@ -484,6 +487,17 @@ class Pages(Scenario):
             self.good(lambda port=port, path=path: t.ask("GET", path, port=port), 200)
 
 
+class Held(Scenario):
+    """A batch that waits for more: all is still inside when the program is told to end."""
+    processors, processing = "batch: {timeout: 1h, send_batch_size: 100000}", "[batch]"
+
+    def open(self):
+        self.sinks = [self.sink()]
+
+    def exporters(self):
+        return f"otlp_http: {{endpoint: 'http://127.0.0.1:{self.sinks[0].port}', {RETRY}}}", "[otlp_http]"
+
+
 class NoMemory(lib.Case):
     def setUp(self):
         if not os.path.exists(no_memory.PRELOAD):
@@ -571,6 +585,85 @@ class NoMemory(lib.Case):
                 leat.process.wait()
         print(f"{kind.__name__}: {count} allocations a round", flush=True)
         self.assertFalse(wrong, f"{len(wrong)} times; the first:\n{wrong[0] if wrong else ''}")
+
+
+    def test_handshakes(self):
+        """TLS, allocation by allocation: OpenSSL's, nghttp2's and ours of one connection, without looking at the books between."""
+        folder = self.folder()
+        s = Tls(folder)
+        self.addCleanup(s.close)
+        control = no_memory.Control(folder)
+        with self.start(s, control) as leat:
+            # The destinations are connected to already: what is counted is the receiver's.
+            for _ in range(3):
+                t = Traffic("first", s)
+                control.arm()
+                t.grpc(tls=s.h2())
+                count = control.disarm()
+            sent, failures = [], range(1, count + 1, 1 if lib.LONG else max(1, count // HANDSHAKES))
+            for n in failures:
+                t = Traffic(f"h{n}", s)
+                control.arm(first=n)
+                t.grpc(tls=s.h2())
+                control.disarm()
+                sent += t.acknowledged
+                self.assertTrue(leat.running(), f"ended at allocation {n}:\n{control.where()}")
+            s.healthy(t)
+            self.settle(s, sent + t.acknowledged)
+            self.assertGreater(len(sent), len(failures), "one failure costs one connection at most")
+        self.assertIsNone(leat.reports())
+
+    def test_drain(self):
+        """test_delivery: what was acknowledged and is still held is sent although allocations fail after SIGTERM."""
+        def run(n):
+            folder = self.folder()
+            s = Held(folder)
+            self.addCleanup(s.close)
+            control = no_memory.Control(folder)
+            with self.start(s, control) as leat:
+                t = Traffic("d", s)
+                for signal in otlp.SIGNALS:
+                    self.assertEqual(t.http(signal), 200)
+                    self.assertEqual(t.grpc([signal]), [0])
+                control.arm(first=n)
+                wrong = leat.end()
+                self.assertIsNone(wrong, f"allocation {n} after SIGTERM:\n{control.where()}\n{wrong}")
+            self.assertEqual(s.missing(t.acknowledged), [], f"allocation {n} after SIGTERM:\n{control.where()}")
+            return control.disarm()
+        count = run(0)
+        self.assertGreater(count, 0)
+        for n in range(1, count + 1) if lib.LONG else random.Random(SEED).sample(range(1, count + 1), min(count, DRAINS)):
+            run(n)
+
+    def test_start(self):
+        """test_commands, test_config_errors: a start without memory runs, or ends with a sentence; never by a stray signal."""
+        folder = self.folder()
+        s = FanOut(folder)
+        self.addCleanup(s.close)
+        control = no_memory.Control(folder)
+
+        def run(n):
+            """Whether it started."""
+            control.arm(first=n)
+            leat = no_memory.Program(s.config(), folder, control)
+            with contextlib.suppress(AssertionError, OSError):
+                s.started(leat)
+                lib.wait_until(lambda: lib.get(s.at, "/metrics").status == 200, "it serves")
+            count.append(control.disarm())
+            code, said = leat.stop(), leat.log()
+            where = f"allocation {n} of the start, exit code {code}:\n{control.where()}\n{said[-3000:]}"
+            self.assertNotIn("Sanitizer", said, where)
+            if code == -lib.signals.SIGABRT:
+                self.assertIn("leat: out of memory", said, where)
+            elif code != 0:
+                self.assertIn(code, (1, lib.EX_USAGE, lib.EX_CONFIG), where)
+                self.assertRegex(said, r"(?i)memory|cannot|error", where)
+            return code == 0
+        count = []
+        self.assertTrue(run(0))
+        most = count[0]
+        started = [run(n) for n in (range(1, most + 1) if lib.LONG else random.Random(SEED).sample(range(1, most + 1), STARTS))]
+        self.assertIn(False, started)
 
 
 for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, Pages):
