@@ -243,13 +243,9 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     (void)suggested;
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
-    if (room.len > 0)
-        *buf =
-            uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
-    else if ((room.at = leat_loop_read_buffer(c->loop)) != NULL)
-        *buf = uv_buf_init((char *)room.at, LEAT_READ_BUFFER);
-    else
-        *buf = uv_buf_init(NULL, 0); /* on_read() hears of UV_ENOBUFS */
+    if (room.len == 0 && (room.at = leat_loop_read_buffer(c->loop)) != NULL)
+        room.len = LEAT_READ_BUFFER; /* without it on_read() hears of UV_ENOBUFS */
+    *buf = uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
 }
 
 void leat_conn_peer_ended(struct leat_conn *c)
@@ -469,9 +465,8 @@ static void on_task(struct leat_task *t)
         bury(c);
         return;
     }
-    if ((due & DUE_OPENED) && c->state == LEAT_CONN_NEW) {
+    if ((due & DUE_OPENED) && c->state == LEAT_CONN_NEW)
         leat_conn_open_now(c);
-    }
     if ((due & DUE_FEED) && c->state == LEAT_CONN_OPEN && !c->paused)
         leat_filter_feed(c);
 }
