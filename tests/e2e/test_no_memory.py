@@ -3,7 +3,7 @@ on, leaks nothing, answers every request or closes the connection, and loses not
 
 Each scenario carries the traffic of other programs of this folder, named in its comment. One process lives through
 many failures: in every round some allocation fails, then a healthy request must succeed, all that was acknowledged must
-have arrived, the books must balance and all memory be given back. `--long` fails every allocation in turn.
+have arrived, the books must balance and all memory be given back. `--long` fails every allocation in turn, or each k-th where there are thousands.
 
 Not in our hands, and kept out: libuv aborts when its table of file descriptors cannot grow (so the table is made large
 first); libsnappy's operator new throws, which ends a program in C (the codec tries for as much memory before it calls).
@@ -98,6 +98,7 @@ class Traffic:
 class Scenario:
     """A configuration, its traffic, and where the records arrive."""
     rounds = ROUNDS
+    most = 1000  # failures in the long form
     processors, processing, extensions, extended, tail, kinds = "", "[]", "", "[]", "", otlp.SIGNALS
 
     def __init__(self, folder):
@@ -293,7 +294,7 @@ class Auth(Scenario):
 
 class Reload(Scenario):
     """test_auth, test_tls: tokens and certificates are replaced while allocations fail; afterwards the new ones count."""
-    rounds = 6
+    rounds, most = 6, 60
     kinds = ("logs",)
     extended = "[bearertokenauth]"
 
@@ -544,12 +545,13 @@ class NoMemory(lib.Case):
         self.settle(s, t.acknowledged)
         return count
 
-    def plan(self, count, rounds):
+    def plan(self, count, s):
         """What fails in each round: one allocation, some in a row, every m-th."""
         if lib.LONG:
-            return [{"first": n} for n in range(1, count + 1)] + [{"every": m} for m in range(2, 40)]
+            step = max(1, count // s.most)
+            return [{"first": n} for n in range(1, count + 1, step)] + [{"every": m} for m in range(2, 40)]
         rng = random.Random(SEED)
-        singles = sorted(rng.sample(range(1, count + 1), min(count, rounds - 4)))
+        singles = sorted(rng.sample(range(1, count + 1), min(count, s.rounds - 4)))
         return ([{"first": n} for n in singles] + [{"first": rng.randrange(1, count + 1), "times": k} for k in (2, 10)] +
                 [{"every": m} for m in (7, 60)])
 
@@ -564,7 +566,7 @@ class NoMemory(lib.Case):
                 count = self.round(s, leat, control, f"r{n}")
             self.assertGreater(count, 50, "allocations are not seen: is the sanitizer linked statically?")
             done = []
-            for i, failure in enumerate(self.plan(count, s.rounds)):
+            for i, failure in enumerate(self.plan(count, s)):
                 try:
                     self.round(s, leat, control, f"f{i}", **failure)
                     done.append(failure)
