@@ -279,12 +279,14 @@ static struct shelf *shelf_new(struct batcher *b, struct leat_bytes key)
 {
     struct shelf *s = leat_try_zeroed(sizeof *s);
 
-    if (s == NULL || leat_map_set(b->shelves, key, s, NULL) < 0) {
+    if (s == NULL || (s->timer = leat_timer_try_new(b->env->loop, timeout_passed, s)) == NULL ||
+        leat_map_set(b->shelves, key, s, NULL) < 0) {
+        if (s != NULL)
+            leat_timer_free(s->timer);
         leat_free(s);
         return NULL;
     }
     s->owner = b;
-    s->timer = leat_timer_new(b->env->loop, timeout_passed, s);
     leat_gauge_set(b->cardinality, (int64_t)leat_map_count(b->shelves));
     return s;
 }

@@ -347,7 +347,7 @@ static struct collection *collection_new(struct leat_sender *s, struct leat_text
         return NULL;
     }
     c->key_len = key->len;
-    c->key = leat_text_take(key);
+    c->key = key->len != 0 ? leat_text_take(key) : NULL;
     c->batch = b;
     b->due = leat_clock_mono() + s->conf->sending_queue.batch.flush_timeout;
     leat_list_append(&s->collections, &c->link);

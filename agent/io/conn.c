@@ -23,6 +23,8 @@
  * wrote last. */
 #define LINGER LEAT_SEC
 
+static char no_words[] = "no memory to say why"; /* for `why` */
+
 enum {
     DUE_OPENED = 1,
     DUE_FEED = 2,
@@ -68,7 +70,8 @@ static void bury(struct leat_conn *c)
     leave_group(c->group);
     leat_loop_release(c->loop);
     leat_free(c->peer);
-    leat_free(c->why);
+    if (c->why != no_words)
+        leat_free(c->why);
     leat_free(c);
 }
 
@@ -111,7 +114,9 @@ __attribute__((format(printf, 2, 0))) static void set_why(struct leat_conn *c, c
     if (c->why != NULL || c->state == LEAT_CONN_GONE)
         return;
     vsnprintf(err.text, sizeof err.text, fmt, ap);
-    c->why = leat_strdup(err.text);
+    c->why = leat_try_strdup(err.text);
+    if (c->why == NULL)
+        c->why = no_words;
 }
 
 void leat_conn_fail(struct leat_conn *c, const char *fmt, ...)
@@ -134,8 +139,8 @@ static void begin_linger(struct leat_conn *c)
         finish(c);
         return;
     }
-    leat_conn_set_timer(c, LINGER);
-    leat_conn_update_reading(c);
+    if (leat_conn_set_timer(c, LINGER))
+        leat_conn_update_reading(c);
 }
 
 static void flush_step(struct leat_conn *c)
@@ -155,8 +160,8 @@ static void begin_flush(struct leat_conn *c)
     leat_dialing_free(c);
     leat_conn_update_reading(c);
     c->unsent = SIZE_MAX;
-    leat_conn_set_timer(c, FLUSH_TICK);
-    flush_step(c);
+    if (leat_conn_set_timer(c, FLUSH_TICK))
+        flush_step(c);
 }
 
 void leat_conn_give_up(struct leat_conn *c, const char *fmt, ...)
@@ -212,11 +217,16 @@ static void on_timer(void *arg)
         finish(c);
 }
 
-void leat_conn_set_timer(struct leat_conn *c, int64_t after)
+bool leat_conn_set_timer(struct leat_conn *c, int64_t after)
 {
     if (c->timer == NULL)
-        c->timer = leat_timer_new(c->loop, on_timer, c);
+        c->timer = leat_timer_try_new(c->loop, on_timer, c);
+    if (c->timer == NULL) {
+        leat_conn_fail(c, "no memory for the connection with %s", c->peer);
+        return false;
+    }
     leat_timer_start(c->timer, after, 0);
+    return true;
 }
 
 void leat_conn_stop_timer(struct leat_conn *c)
@@ -240,8 +250,8 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     }
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
-    if (room.len == 0)
-        room = (struct leat_conn_room){leat_loop_read_buffer(c->loop), LEAT_READ_BUFFER};
+    if (room.len == 0 && (room.at = leat_loop_read_buffer(c->loop)) != NULL)
+        room.len = LEAT_READ_BUFFER; /* without it on_read() hears of UV_ENOBUFS */
     *buf = uv_buf_init((char *)room.at, (unsigned)(room.len < left ? room.len : left));
 }
 
@@ -272,9 +282,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct leat_conn *c = stream->data;
 
+    bool turn_over = n == UV_ENOBUFS && c->turn_got >= TURN_BYTES; /* else: no memory */
+
     /* What fills its buffer is followed by another read at once. */
     c->turn_got = n > 0 && (size_t)n == buf->len ? c->turn_got + (size_t)n : 0;
-    if (n == 0 || n == UV_ENOBUFS || c->state == LEAT_CONN_GONE)
+    if (n == 0 || turn_over || c->state == LEAT_CONN_GONE)
         return;
     if (n > 0)
         c->bytes_in += (uint64_t)n;
@@ -464,16 +476,15 @@ static void on_task(struct leat_task *t)
         bury(c);
         return;
     }
-    if ((due & DUE_OPENED) && c->state == LEAT_CONN_NEW) {
+    if ((due & DUE_OPENED) && c->state == LEAT_CONN_NEW)
         leat_conn_open_now(c);
-    }
     if ((due & DUE_FEED) && c->state == LEAT_CONN_OPEN && !c->paused)
         leat_filter_feed(c);
 }
 
 struct leat_conn *leat_conn_new(struct leat_loop *l, char *peer)
 {
-    struct leat_conn *c = leat_try_zeroed(sizeof *c);
+    struct leat_conn *c = peer != NULL ? leat_try_zeroed(sizeof *c) : NULL;
 
     if (c == NULL) {
         leat_free(peer);
@@ -516,8 +527,8 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
         leat_conn_fail(c, "TLS with %s failed: %s", c->peer, err.text);
         return;
     }
-    if (server)
-        leat_conn_set_timer(c, HANDSHAKE_LIMIT);
+    if (server && !leat_conn_set_timer(c, HANDSHAKE_LIMIT))
+        return;
     leat_conn_update_reading(c);
     leat_filter_start(c);
 }
@@ -525,14 +536,19 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
 void leat_conn_start_tls(struct leat_conn *c, struct leat_tls *tls, const char *name,
                          const char *peer)
 {
+    char *inner;
+
     if (c->state != LEAT_CONN_OPEN)
         return; /* `closed` will come */
     LEAT_CHECK(c->filter == NULL && !leat_conn_pending(c));
     c->state = LEAT_CONN_NEW;
-    leat_free(c->peer);
-    c->peer = leat_strdup(peer);
-    leat_conn_set_timer(c, HANDSHAKE_LIMIT);
-    leat_conn_connected(c, tls, false, name);
+    inner = leat_try_strdup(peer);
+    if (inner != NULL) {
+        leat_free(c->peer);
+        c->peer = inner;
+    } /* else it goes on under its old name */
+    if (leat_conn_set_timer(c, HANDSHAKE_LIMIT))
+        leat_conn_connected(c, tls, false, name);
 }
 
 char *leat_conn_address(const struct sockaddr *addr)
@@ -543,16 +559,16 @@ char *leat_conn_address(const struct sockaddr *addr)
 
     if (addr->sa_family == AF_INET) {
         inet_ntop(AF_INET, &in4->sin_addr, text, sizeof text);
-        return leat_format("%s:%u", text, ntohs(in4->sin_port));
+        return leat_try_format("%s:%u", text, ntohs(in4->sin_port));
     }
     if (addr->sa_family != AF_INET6)
-        return leat_strdup("unix");
+        return leat_try_strdup("unix");
     if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
         inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof text);
-        return leat_format("%s:%u", text, ntohs(in6->sin6_port));
+        return leat_try_format("%s:%u", text, ntohs(in6->sin6_port));
     }
     inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-    return leat_format("[%s]:%u", text, ntohs(in6->sin6_port));
+    return leat_try_format("[%s]:%u", text, ntohs(in6->sin6_port));
 }
 
 void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events, void *self)

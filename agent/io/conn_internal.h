@@ -55,7 +55,8 @@ struct leat_conn {
     bool held;    /* leat_loop_hold() was called */
 };
 
-/* A connection without a socket, in state NEW. NULL: no memory. Takes `peer` over. */
+/* A connection without a socket, in state NEW. NULL: no memory, which a `peer` of NULL says too.
+ * Takes `peer` over. */
 struct leat_conn *leat_conn_new(struct leat_loop *l, char *peer);
 /* Its handle gets this connected (or fresh: -1) socket; 0 or a uv error, then the socket is still
  * the caller's. */
@@ -71,7 +72,8 @@ void leat_conn_give_up(struct leat_conn *c, const char *fmt, ...)
 void leat_conn_open_now(struct leat_conn *c);   /* state OPEN and the event */
 void leat_conn_peer_ended(struct leat_conn *c); /* the peer's end came */
 void leat_conn_update_reading(struct leat_conn *c);
-void leat_conn_set_timer(struct leat_conn *c, int64_t after);
+/* False: no memory; then the connection has failed. */
+bool leat_conn_set_timer(struct leat_conn *c, int64_t after);
 void leat_conn_stop_timer(struct leat_conn *c);
 /* Closes the handle of a failed attempt to connect; leat_dialing_reset() follows. */
 void leat_conn_drop_handle(struct leat_conn *c);
@@ -80,7 +82,7 @@ void leat_conn_drop_handle(struct leat_conn *c);
 int leat_conn_send(struct leat_conn *c, const struct leat_bytes *pieces, size_t n);
 void leat_conn_defer_feed(struct leat_conn *c); /* leat_filter_feed() at the end of the turn */
 
-/* "192.0.2.1:4711", "[::1]:80", "unix"; the caller frees it. */
+/* "192.0.2.1:4711", "[::1]:80", "unix"; the caller frees it. NULL: no memory. */
 char *leat_conn_address(const struct sockaddr *addr);
 
 /* Who has connected from there: see leat_conn_client(). */

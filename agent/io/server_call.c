@@ -271,6 +271,7 @@ static bool authenticate(struct leat_call *c)
 {
     const struct leat_authenticator *auth = c->peer->server->auth;
     struct leat_err err = {""};
+    int said;
 
     if (auth == NULL)
         return true;
@@ -278,8 +279,14 @@ static bool authenticate(struct leat_call *c)
         leat_head_add_params(c, c->info.query, &c->peer->server->conf->auth.request_params);
         read_info(c);
     }
-    if (auth->admit(auth->self, c, &err) == 0)
+    said = c->no_memory ? LEAT_AUTH_LATER : auth->admit(auth->self, c, &err);
+    if (said == 0)
         return true;
+    if (said == LEAT_AUTH_LATER) {
+        leat_call_refuse(c, LEAT_REFUSED_OVERLOAD, 0,
+                         "no memory to see who is asking: try again later");
+        return false;
+    }
     c->challenge = auth->challenge;
     leat_call_refuse(c, LEAT_REFUSED_AUTH, 0, "%s", err.text[0] ? err.text : "not authenticated");
     return false;

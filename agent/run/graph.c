@@ -98,6 +98,7 @@ static struct leat_outlet entrance(struct leat_graph *g, struct node *node, enum
     route = leat_new(sizeof *route);
     route->home = g->env.mailbox;
     route->away = g->env.first_mailbox;
+    route->ledger = &node->ledger;
     route->to = entrance(g->env.first, there, s);
     g->routes = leat_renew(g->routes, (g->nroutes + 1) * sizeof(struct leat_parcel_route *));
     g->routes[g->nroutes++] = route;
