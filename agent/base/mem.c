@@ -81,7 +81,7 @@ void *leat_new_pages(size_t size)
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
-        out_of_memory(size);
+        leat_out_of_memory(size);
     return p;
 }
 

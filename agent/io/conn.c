@@ -1,7 +1,6 @@
 /* The life of a connection: reading, gathered writing, and an orderly end. */
 #include "io/conn.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -549,26 +548,6 @@ void leat_conn_start_tls(struct leat_conn *c, struct leat_tls *tls, const char *
     } /* else it goes on under its old name */
     if (leat_conn_set_timer(c, HANDSHAKE_LIMIT))
         leat_conn_connected(c, tls, false, name);
-}
-
-char *leat_conn_address(const struct sockaddr *addr)
-{
-    const struct sockaddr_in *in4 = (const void *)addr;
-    const struct sockaddr_in6 *in6 = (const void *)addr;
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (addr->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &in4->sin_addr, text, sizeof text);
-        return leat_try_format("%s:%u", text, ntohs(in4->sin_port));
-    }
-    if (addr->sa_family != AF_INET6)
-        return leat_try_strdup("unix");
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof text);
-        return leat_try_format("%s:%u", text, ntohs(in6->sin6_port));
-    }
-    inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-    return leat_try_format("[%s]:%u", text, ntohs(in6->sin6_port));
 }
 
 void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events, void *self)
