@@ -10,14 +10,19 @@
 #include "io/server_internal.h"
 
 #define MILLI 1000
-/* A purse of 600 glitches, 20 more each second, 2 more for each answered request. */
-#define PURSE      (600 * MILLI)
-#define PER_SECOND (20 * MILLI)
-#define PER_ANSWER (2 * MILLI)
+/* A purse of 600 glitches, 20 more each second, 2 more for each answered request, and one for each
+ * refused, because its DATA may be on its way. */
+#define PURSE       (600 * MILLI)
+#define PER_SECOND  (20 * MILLI)
+#define PER_ANSWER  (2 * MILLI)
+#define PER_REFUSAL (1 * MILLI)
 /* "The server sends GOAWAY after the second too early ping": gRFC A8. */
 #define STRIKES 2
 /* DATA frames below this bring next to nothing, unless they are a request's last. */
-#define TINY_DATA    16
+#define TINY_DATA 16
+/* And below this they do when nobody listens: larger ones are what was on its way when a request
+ * was refused, and cost their sender as much as us. */
+#define UNHEARD_DATA 1024
 #define PREFACE_LEN  24
 #define FRAME_HEADER 9
 /* Pings on a connection without streams, when the policy does not permit them. */
@@ -52,14 +57,26 @@ bool leat_guard_take(struct leat_guard *g, unsigned glitches)
     return g->glitches >= 0;
 }
 
-void leat_guard_reward(struct leat_guard *g)
+void leat_guard_reward(struct leat_guard *g, bool refused)
 {
-    put(g, PER_ANSWER);
-    g->ping_strikes = 0;
+    put(g, refused ? PER_REFUSAL : PER_ANSWER);
+    if (!refused)
+        g->ping_strikes = 0;
+}
+
+/* Nobody listens on the stream any more, or ever will. One whose headers are in the same read is
+ * beyond the last that nghttp2 has seen. */
+static bool is_unheard(nghttp2_session *session, const uint8_t hd[FRAME_HEADER])
+{
+    int32_t stream = (int32_t)((uint32_t)(hd[5] & 0x7f) << 24 | (uint32_t)hd[6] << 16 |
+                               (uint32_t)hd[7] << 8 | hd[8]);
+
+    return stream <= nghttp2_session_get_last_proc_stream_id(session) &&
+           nghttp2_session_get_stream_user_data(session, stream) == NULL;
 }
 
 /* What a frame with this header costs. */
-static unsigned cost(const uint8_t hd[FRAME_HEADER])
+static unsigned cost(nghttp2_session *session, const uint8_t hd[FRAME_HEADER])
 {
     size_t len = (size_t)hd[0] << 16 | (size_t)hd[1] << 8 | hd[2];
 
@@ -67,6 +84,8 @@ static unsigned cost(const uint8_t hd[FRAME_HEADER])
     case NGHTTP2_HEADERS:
         return 0;
     case NGHTTP2_DATA: /* padding may be all there is in it: telemetry clients do not pad */
+        if (len < UNHEARD_DATA && is_unheard(session, hd))
+            return 1;
         return !(hd[4] & NGHTTP2_FLAG_END_STREAM) &&
                (len < TINY_DATA || (hd[4] & NGHTTP2_FLAG_PADDED));
     case NGHTTP2_RST_STREAM:
@@ -76,9 +95,11 @@ static unsigned cost(const uint8_t hd[FRAME_HEADER])
     }
 }
 
-bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len)
+bool leat_guard_bytes(struct leat_guard *g, nghttp2_session *session, const uint8_t *data,
+                      size_t len)
 {
     bool good = true;
+    unsigned price;
 
     while (len != 0) {
         size_t n = g->skip < len ? g->skip : len;
@@ -94,7 +115,8 @@ bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len)
             continue;
         g->nhd = 0;
         g->skip = (size_t)g->hd[0] << 16 | (size_t)g->hd[1] << 8 | g->hd[2];
-        good = good && (cost(g->hd) == 0 || leat_guard_take(g, cost(g->hd)));
+        price = good ? cost(session, g->hd) : 0;
+        good = good && (price == 0 || leat_guard_take(g, price));
     }
     return good;
 }

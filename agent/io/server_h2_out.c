@@ -174,8 +174,7 @@ void leat_h2s_reply(struct leat_call *c, const struct leat_reply *r)
 {
     struct leat_h2s *h = c->peer->session;
 
-    if (c->refused_status == 0)
-        leat_guard_reward(&h->guard);
+    leat_guard_reward(&h->guard, c->refused_status != 0);
     if (!c->info.grpc)
         reply_http(h, c, r);
     else if (r->grpc_status != LEAT_GRPC_OK)
@@ -361,7 +360,7 @@ int64_t leat_h2s_tick(struct leat_peer *p, int64_t now)
     slow = after(h->opening_since, leat_server_header_timeout(p->server));
     lower(&due, slow);
     if (now >= slow) {
-        leat_h2s_abuse(h, "request headers that do not end");
+        leat_h2s_abuse(h, LEAT_ENDED_HEADERS, "request headers that do not end");
         h->opening_since = LEAT_NEVER;
     }
     tick_calls(h, now, &due);
@@ -369,6 +368,8 @@ int64_t leat_h2s_tick(struct leat_peer *p, int64_t now)
         return LEAT_NEVER;
     tick_leaving(h, now, &due);
     if (!tick_writes(h, now, &due) || !tick_ping(h, now, &due)) {
+        if (now < h->over_at) /* and not just its time is over */
+            leat_server_count_ended(p->server, LEAT_ENDED_STALLED);
         leat_conn_abort(p->conn);
         return LEAT_NEVER;
     }

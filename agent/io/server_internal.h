@@ -67,6 +67,15 @@ struct leat_peer {
     char name[64];
 };
 
+/* Why the server ended a connection against its peer's will. */
+enum leat_ended {
+    LEAT_ENDED_FLOOD,    /* frames that bring nothing, resets, pings: the guard's purse is empty */
+    LEAT_ENDED_HEADERS,  /* header blocks far too long, or without an end */
+    LEAT_ENDED_PROTOCOL, /* broken HTTP/2 */
+    LEAT_ENDED_STALLED,  /* it reads nothing, or does not answer our pings */
+    LEAT_ENDED_N
+};
+
 enum leat_call_phase {
     LEAT_CALL_HEAD,    /* headers come in */
     LEAT_CALL_BODY,    /* admitted, the body comes in */
@@ -140,13 +149,14 @@ struct leat_server {
     struct leat_pair *response_headers; /* names in lower case */
     uint32_t nresponse_headers;
     struct leat_gauge *connections; /* NULL: not metered */
-    struct leat_counter *refused[LEAT_REFUSED_SHUTDOWN + 1];
+    struct leat_counter *refused[LEAT_REFUSED_SHUTDOWN + 1], *ended[LEAT_ENDED_N];
 };
 
 /* --- server.c */
 void leat_peer_due(struct leat_peer *p, int64_t when); /* tick() looks then, or before */
 int64_t leat_server_header_timeout(const struct leat_server *s);
 int64_t leat_server_write_timeout(const struct leat_server *s);
+void leat_server_count_ended(struct leat_server *s, enum leat_ended why); /* s may be NULL */
 
 /* --- server_call.c */
 /* NULL: no memory, or too many calls are open. */
@@ -209,10 +219,12 @@ struct leat_guard {
     uint8_t hd[9];
 };
 void leat_guard_init(struct leat_guard *g, int64_t now);
-/* Takes for the frames in these bytes, the connection's next. False: too many. */
-bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len);
+/* Takes for the frames in these bytes, the connection's next, before `session` sees them. False:
+ * too many. */
+bool leat_guard_bytes(struct leat_guard *g, nghttp2_session *session, const uint8_t *data,
+                      size_t len);
 bool leat_guard_take(struct leat_guard *g, unsigned glitches);
-void leat_guard_reward(struct leat_guard *g); /* a request was answered */
+void leat_guard_reward(struct leat_guard *g, bool refused); /* a request was answered */
 /* False: pings faster than the policy allows. */
 bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
                      bool has_streams);
@@ -232,10 +244,11 @@ struct leat_h2s {
     size_t bomb;                                    /* bytes of the header block coming in */
     int64_t write_since;                            /* a write is pending since */
     bool leaving;                                   /* the final GOAWAY was submitted */
+    bool blamed;                                    /* counted as ended for its behaviour */
 };
 
 /* Ends the connection with GOAWAY(ENHANCE_YOUR_CALM). */
-void leat_h2s_abuse(struct leat_h2s *h, const char *what);
+void leat_h2s_abuse(struct leat_h2s *h, enum leat_ended why, const char *what);
 void leat_h2s_reply(struct leat_call *c, const struct leat_reply *r);
 void leat_h2s_drain(struct leat_peer *p);
 int64_t leat_h2s_tick(struct leat_peer *p, int64_t now);
