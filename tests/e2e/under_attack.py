@@ -10,7 +10,6 @@ import otlp
 import raw_h2
 
 MIB = 1 << 20
-RSS_MAX = 4 * MIB  # growth under one attack
 
 
 @functools.cache
@@ -96,7 +95,7 @@ class Attacked(lib.Case):
     the clients must not have noticed."""
 
     receiver = lib.OTLP
-    clients = True
+    rss_max = 4 * MIB  # growth under the attacks of one test
 
     @classmethod
     def setUpClass(cls):
@@ -106,16 +105,14 @@ class Attacked(lib.Case):
         exporter = (f"otlp_http: {{endpoint: 'http://127.0.0.1:{cls.sink.port}', compression: none, "
                     "sending_queue: {enabled: false}}")
         cls.leat = lib.Leat(lib.config(exporter, "[otlp_http]", receivers=cls.receiver, kinds=("logs", "traces", "metrics"),
-                                       tail=lib.telemetry(cls.metrics_at)))
+                                       tail=lib.telemetry(cls.metrics_at)) + "leat: {workers: 2}\n")
         cls.addClassCleanup(cls.leat.__exit__, None, None, None)
-        cls.http, cls.grpc = cls.leat.port("otlp", "http"), cls.leat.port("otlp", "grpc") if "grpc" in cls.receiver else None
-        cls.pid = cls.leat.process.pid
+        cls.http, cls.grpc, cls.pid = cls.leat.port("otlp", "http"), cls.leat.port("otlp", "grpc"), cls.leat.process.pid
 
     def setUp(self):
         self.lines = len(self.leat.log().splitlines())
-        self.healthy = Healthy(self.http, self.grpc) if self.clients else None
-        if self.healthy:
-            self.healthy.wait_for_more(20)
+        self.healthy = Healthy(self.http, self.grpc)
+        self.healthy.wait_for_more(20)
         self.open = self.connections()
         self.cpu, self.rss, self.found = attacks.cpu_seconds(self.pid), attacks.rss_bytes(self.pid), lib.metrics(self.metrics_at)
 
@@ -145,7 +142,7 @@ class Attacked(lib.Case):
         """What requests were charged with has been given back; on a plain build, the process has not grown."""
         lib.wait_until(lambda: lib.total(lib.metrics(self.metrics_at), "leat_memory_used_bytes") == 0, "all memory is given back")
         if not sanitized():
-            self.assertLessEqual(attacks.rss_bytes(self.pid) - self.rss, RSS_MAX)
+            self.assertLessEqual(attacks.rss_bytes(self.pid) - self.rss, self.rss_max)
 
     def clients_are_well(self):
         self.healthy.wait_for_more(20)
@@ -155,8 +152,7 @@ class Attacked(lib.Case):
         self.assertEqual([n for n in self.healthy.accepted if n not in got], [])
 
     def tearDown(self):
-        if self.healthy:
-            self.healthy.stop()
-            with self.sink.lock:
-                self.sink.received["logs"].clear()
-                self.sink.requests.clear()
+        self.healthy.stop()
+        with self.sink.lock:
+            self.sink.received["logs"].clear()
+            self.sink.requests.clear()
