@@ -16,9 +16,13 @@
 #define MAX_STREAMS       1000        /* where the setting is 0 */
 /* Header blocks that are this much too long end the connection: somebody plays with HPACK. */
 #define HEAD_BOMB (4 * LEAT_HEAD_MAX)
-/* What answering and resetting for a peer's mistakes costs it (server_guard.c). */
+/* What answering and resetting for a peer's mistakes costs it (guard.c). */
 #define COST_RESET     3
 #define COST_LONG_HEAD 50
+/* "The server sends GOAWAY after the second too early ping": gRFC A8. */
+#define STRIKES 2
+/* Pings on a connection without streams, when the policy does not permit them. */
+#define PING_WITHOUT_STREAM (2 * 3600 * LEAT_SEC)
 
 static struct leat_call *call_of(struct leat_h2s *h, int32_t stream)
 {
@@ -131,13 +135,29 @@ static int headers_done(struct leat_h2s *h, struct leat_call *c, bool ends)
     return 0;
 }
 
+/* False: pings faster than the policy allows. */
+static bool may_ping(struct leat_h2s *h)
+{
+    const struct leat_keepalive_server_conf *conf = &h->p->server->conf->keepalive;
+    int64_t now = leat_clock_mono(), apart = conf->enforcement_policy.min_time;
+
+    if (!conf->has_enforcement)
+        return true;
+    if (h->p->ncalls == 0 && !conf->enforcement_policy.permit_without_stream)
+        apart = PING_WITHOUT_STREAM;
+    if (h->last_ping != 0 && now < h->last_ping + apart)
+        h->ping_strikes++;
+    h->last_ping = now;
+    return h->ping_strikes <= STRIKES;
+}
+
 static int on_ping(struct leat_h2s *h, bool ack)
 {
     if (ack) {
         h->ping_at = 0;
         return 0;
     }
-    if (leat_guard_ping(&h->guard, &h->p->server->conf->keepalive, h->p->ncalls != 0))
+    if (may_ping(h))
         return 0;
     leat_h2s_abuse(h, LEAT_ENDED_FLOOD, "too_many_pings");
     return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -313,7 +333,7 @@ static int h2_open(struct leat_peer *p)
     h->idle_since = h->last_read = now;
     h->age_at = age < LEAT_NEVER - now ? now + age : LEAT_NEVER;
     h->over_at = h->opening_since = h->write_since = LEAT_NEVER;
-    leat_guard_init(&h->guard, now);
+    leat_guard_init(&h->guard, true, now);
     if (new_session(h) == 0)
         h->pump = leat_h2_new(p->conn, h->session, h2_failed, h);
     if (h->pump == NULL || greet(h) < 0) {

@@ -7,13 +7,13 @@
  * server_reply.c what every reply carries: headers, CORS, plain texts
  * server_h1.c server_h1_parse.c       HTTP/1.1
  * server_h2.c server_h2_out.c         HTTP/2
- * server_guard.c                      abuse and keepalive of HTTP/2
  * server_conf.c  the settings */
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H
 
 #include "io/conn.h"
 #include "io/grpc.h"
+#include "io/guard.h"
 #include "io/h2.h"
 #include "io/listen.h"
 #include "io/server.h"
@@ -209,32 +209,14 @@ const char *leat_http_date(void); /* valid until the next call on this thread */
 bool leat_cors_origin(const struct leat_server *s, struct leat_bytes origin);
 void leat_cors_preflight(struct leat_call *c); /* answers it */
 
-/* --- server_guard.c: one HTTP/2 peer's good behaviour, counted in glitches */
-struct leat_guard {
-    int64_t glitches; /* in thousandths, left before the connection is ended */
-    int64_t refilled; /* mono ns */
-    int64_t last_ping;
-    uint32_t ping_strikes;
-    size_t skip, nhd; /* bytes to the next frame header; how many of it are in `hd` */
-    uint8_t hd[9];
-};
-void leat_guard_init(struct leat_guard *g, int64_t now);
-/* Takes for the frames in these bytes, the connection's next, before `session` sees them. False:
- * too many. */
-bool leat_guard_bytes(struct leat_guard *g, nghttp2_session *session, const uint8_t *data,
-                      size_t len);
-bool leat_guard_take(struct leat_guard *g, unsigned glitches);
-void leat_guard_reward(struct leat_guard *g, bool refused); /* a request was answered */
-/* False: pings faster than the policy allows. */
-bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
-                     bool has_streams);
-
 /* --- server_h2.c and server_h2_out.c: an HTTP/2 session. */
 struct leat_h2s {
     struct leat_h2 *pump; /* first: where its callbacks look */
     struct leat_peer *p;
     nghttp2_session *session;
     struct leat_guard guard;
+    int64_t last_ping;
+    uint32_t ping_strikes;
     struct leat_call *opening; /* its header block is coming in */
     int64_t opening_since;     /* a header block is coming in, for `opening_stream` */
     int32_t opening_stream;

@@ -255,6 +255,20 @@ GRPC = {
     "settings out of bounds": (ok_after(numbers((1, 0xFFFFFFFF), (3, 0xFFFFFFFF), (5, 0xFFFFFF), (6, 0), (99, 7))), "ok"),
     "trailers before headers": (send(lambda s: split(s, [("grpc-status", "0")])), "retry"),
 }
+# Frames that follow a good answer, again and again, while all that the other side says is read: bytes of a hundred or so.
+GRPC_FLOODS = {
+    "ping": lambda s: frame(PING, 0, 0, bytes(8)) * 100,
+    "settings": lambda s: frame(SETTINGS) * 100,
+    "window updates": lambda s: frame(WINDOW, 0, 0, attacks.u32(1)) * 100,
+    "priority": lambda s: frame(attacks.PRIORITY, 0, s, attacks.u32(0) + b"\x10") * 100,
+    "unknown frames": lambda s: frame(attacks.UNKNOWN, 0, 0, b"x") * 100,
+    "DATA of a stream that is over": lambda s: frame(DATA, 0, s, b"x" * 1000) * 100,
+    "empty DATA of a stream that is over": lambda s: frame(DATA, 0, s) * 100,
+    "headers of a stream that is over": lambda s: frame(HEADERS, END_HEADERS | END_STREAM, s, block([("grpc-status", "0")])) * 100,
+    "resets of a stream that is over": lambda s: frame(RST, 0, s, attacks.u32(8)) * 100,
+}
+FLOOD_FRAMES = 100_000  # beyond what may be on its way when the connection is cut
+
 # What the SETTINGS at the beginning of a connection say: with these it must go on, or time out.
 GRPC_SETTINGS = {
     "no window": ({"window": 0}, "retry"),

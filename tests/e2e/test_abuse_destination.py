@@ -1,5 +1,7 @@
 """Destinations that mean harm: memory stays small, each request is tried again or dropped by rule and counted, and the
 exporter beside them does its work."""
+import threading
+
 import attacks
 import hostile
 import lib
@@ -8,6 +10,14 @@ import raw_h2
 import under_attack
 
 TIMEOUT = "700ms"
+
+
+def request_of(c):
+    """Reads to the end of a request: its stream."""
+    while True:
+        kind, flags, stream, _, _ = c.next()
+        if kind in (raw_h2.HEADERS, raw_h2.DATA) and flags & raw_h2.END_STREAM:
+            return stream
 
 
 class Hostile(under_attack.Attacked):
@@ -44,8 +54,10 @@ class Hostile(under_attack.Attacked):
         self.assertEqual(verdict, expected)
 
     def failed(self, exporter, items):
-        found = lib.metrics(self.metrics_at)
-        return lib.total(found, f"otelcol_exporter_send_failed_{items}", exporter=exporter) or 0
+        """Since the test began."""
+        before, now = (lib.total(found, f"otelcol_exporter_send_failed_{items}", exporter=exporter) or 0
+                       for found in (self.found, lib.metrics(self.metrics_at)))
+        return now - before
 
     def test_over_http(self):
         bad = 0
@@ -62,11 +74,7 @@ class Hostile(under_attack.Attacked):
         bad = 0
         for name, (serve, expected) in hostile.GRPC.items():
             def run(c, serve=serve):
-                while True:
-                    kind, flags, stream, _, _ = c.next()
-                    if kind in (raw_h2.HEADERS, raw_h2.DATA) and flags & raw_h2.END_STREAM:
-                        serve(c, stream)
-                        return
+                serve(c, request_of(c))
             with self.subTest(name):
                 self.anew(run)
                 self.judged(name, "metrics", expected)
@@ -74,9 +82,7 @@ class Hostile(under_attack.Attacked):
         for name, (settings, expected) in hostile.GRPC_SETTINGS.items():
             def run(c):
                 while True:
-                    kind, flags, stream, _, _ = c.next()
-                    if kind in (raw_h2.HEADERS, raw_h2.DATA) and flags & raw_h2.END_STREAM:
-                        c.ok(stream, [])
+                    c.ok(request_of(c), [])
             with self.subTest(name):
                 self.by_grpc.own_settings = settings
                 self.anew(run)
@@ -84,6 +90,33 @@ class Hostile(under_attack.Attacked):
             bad += expected != "ok"
         self.by_grpc.own_settings = {}
         self.assertEqual(self.failed("otlp_grpc/bad", "metric_points"), bad)
+        self.clients_are_well()
+        self.memory_is_back()
+
+    def test_floods_after_an_answer(self):
+        """The answer counts, and the connection is cut soon after, not kept for the next request."""
+        for name, flood in hostile.GRPC_FLOODS.items():
+            cut = threading.Event()
+
+            def run(c, flood=flood, cut=cut):
+                stream = request_of(c)
+                c.ok(stream, [])
+                try:
+                    for _ in range(hostile.FLOOD_FRAMES // 100):
+                        c.send(flood(stream))
+                        if not attacks.drain(c.sock):
+                            break
+                    else:
+                        return
+                except ConnectionError:
+                    pass
+                cut.set()
+            with self.subTest(name):
+                self.anew(run)
+                cpu = attacks.cpu_seconds(self.pid)
+                self.judged(name, "metrics", "ok")
+                self.assertTrue(cut.wait(lib.LIMIT), f"{hostile.FLOOD_FRAMES} frames were taken")
+                self.assertLess(attacks.cpu_seconds(self.pid) - cpu, under_attack.cpu_max())
         self.clients_are_well()
         self.memory_is_back()
 
