@@ -121,7 +121,7 @@ def flood(target, name, seconds):
 
 
 def slow(target):
-    """All slow attacks at once: after how long each kind's connections are closed."""
+    """All slow attacks at once: after how long each kind's connections are closed (or, a stalled body over HTTP/2, answered)."""
     http, grpc = target.ports()
     kinds = {f"h1 {k}": (a, http) for k, a in attacks.H1_SLOW.items()}
     kinds |= {f"h2 {k}": (a, grpc) for k, a in attacks.H2_SLOW.items() if k not in ("zero-window", "slow-read", "stalled-body")}
@@ -137,7 +137,7 @@ def slow(target):
     while open_ and time.monotonic() < end:
         for entry in list(open_):
             name, since, sock = entry
-            if not alive(sock):
+            if not alive(sock) or (name == "h2 stalled-body" and answered(sock)):
                 rows.setdefault(name, []).append(time.monotonic() - since)
                 open_.remove(entry)
                 sock.close()
@@ -154,6 +154,17 @@ def alive(sock):
     """Not closed by the other side, as the kernel knows: nothing is read, so that slow readers stay slow."""
     state = sock.getsockopt(attacks.socket.IPPROTO_TCP, attacks.socket.TCP_INFO, 1)[0]
     return state == 1  # TCP_ESTABLISHED
+
+
+def answered(sock):
+    """Whether a request on this connection was answered or reset: over HTTP/2 that is enough, the connection may stay."""
+    with contextlib.suppress(BlockingIOError):
+        data = sock.recv(65536, attacks.socket.MSG_PEEK | attacks.socket.MSG_DONTWAIT)
+        while len(data) >= 9:
+            if data[3] in (attacks.HEADERS, attacks.RST):
+                return True
+            data = data[9 + int.from_bytes(data[:3], "big"):]
+    return False
 
 
 def throw_bombs(target, count):

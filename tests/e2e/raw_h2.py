@@ -125,7 +125,11 @@ class Client:
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.frames = Frames(self.sock)
-        self.sock.sendall(PREFACE + settings(**own_settings))
+        try:
+            self.sock.sendall(PREFACE + settings(**own_settings))
+        except OSError:
+            self.close()
+            raise
         self.stream = -1
         self.seen = {}  # stream: {"headers": {}, "data": b"", "reset": code, "ended": bool}
         self.goaway = None
