@@ -9,7 +9,7 @@ import otlp
 import raw_h2
 import under_attack
 
-TIMEOUT = "700ms"
+TIMEOUT = "2s"
 
 
 def request_of(c):

@@ -76,8 +76,8 @@ class Endless(under_attack.Attacked):
 
 
 class Slow(under_attack.Attacked):
-    receiver = ("otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}, http: {endpoint: 127.0.0.1:0, read_timeout: 400ms, "
-                "read_header_timeout: 400ms, write_timeout: 400ms}}}")
+    receiver = ("otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}, http: {endpoint: 127.0.0.1:0, read_timeout: 1500ms, "
+                "read_header_timeout: 1500ms, write_timeout: 1500ms}}}")
 
     def test_who_is_slow_is_let_go(self):
         for name, attack in attacks.H1_SLOW.items():
