@@ -171,6 +171,7 @@ def throw_bombs(target, count):
     rows, http, grpc = [], *target.ports()
     sender = bombs.Sender(http, grpc)
     lib.send(http, "logs", ["first"])
+    first, deaths = rss(target.pids()), target.deaths
     for n in bombs.some(count):
         b = bombs.bomb(n)
         pids = target.pids()
@@ -189,7 +190,8 @@ def throw_bombs(target, count):
         rows.append({"n": n, "kind": b.kind, "lawful": b.lawful, "answer": answer, "died": died,
                      "cpu_ms": None if died else (cpu(pids) - used) * 1e3, "extra_mib": None if died else (peak(pids) - before) / MIB})
     sender.close()
-    return rows
+    return {"rows": rows, "deaths": target.up() and target.deaths - deaths,
+            "grown_mib": None if target.deaths > deaths else (rss(target.pids()) - first) / MIB}
 
 
 def number(v, form="{:.1f}"):
@@ -213,16 +215,20 @@ def slow_table(name, s):
     return out + [f"| {k['attack']} | {k['closed']} of {k['of']} | {number(k['seconds'])} |" for k in s["kinds"]]
 
 
-def bomb_table(name, rows, deaths):
-    out = [f"\n### {name}: {len(rows)} payload bombs\n", f"The program died {deaths} times.\n",
-           "| kind | bombs | refused | taken | taken against the rules | died | CPU ms: median | worst | extra MiB: median | worst |", "|---|---|---|---|---|---|---|---|---|---|"]
+def bomb_table(name, result):
+    rows = result["rows"]
+    out = [f"\n### {name}: {len(rows)} payload bombs\n", f"The program died {result['deaths']} times; from the first to the last it grew by "
+           f"{number(result['grown_mib'])} MiB.\n",
+           "| kind | bombs | refused | taken | taken against the rules | died | CPU ms: median | worst refused | worst taken | extra MiB, worst |",
+           "|---|---|---|---|---|---|---|---|---|---|"]
     for kind in sorted({r["kind"] for r in rows}):
         ours = [r for r in rows if r["kind"] == kind]
         taken = [r for r in ours if tuple(r["answer"]) in (("http", 200), ("grpc", 0))]
         ms, extra = ([r[k] for r in ours if r[k] is not None] or [float("nan")] for k in ("cpu_ms", "extra_mib"))
+        worst = [max((r["cpu_ms"] for r in ours if (r in taken) == yes and r["cpu_ms"] is not None), default=None) for yes in (False, True)]
         died = sum(r["died"] for r in ours)
         out.append(f"| {kind} | {len(ours)} | {len(ours) - len(taken) - died} | {len(taken)} | {sum(not r['lawful'] for r in taken)} | {died} | "
-                   f"{statistics.median(ms):.2f} | {max(ms):.2f} | {statistics.median(extra):.1f} | {max(extra):.1f} |")
+                   f"{statistics.median(ms):.2f} | {number(worst[0], '{:.2f}')} | {number(worst[1], '{:.2f}')} | {max(extra):.1f} |")
     return out
 
 
@@ -236,10 +242,7 @@ def one_system(system, args, wanted):
         if not wanted or "slow" in wanted:
             result["slow"] = slow(target)
         if not wanted or "bombs" in wanted:
-            dead = target.deaths
             result["bombs"] = throw_bombs(target, args.bombs)
-            target.up()
-            result["deaths"] = target.deaths - dead
     finally:
         target.stop()
     return result
@@ -251,7 +254,7 @@ def text(results, args):
     for name, r in results.items():
         out += flood_table(name, r["floods"]) if r["floods"] else []
         out += slow_table(name, r["slow"]) if "slow" in r else []
-        out += bomb_table(name, r["bombs"], r["deaths"]) if "bombs" in r else []
+        out += bomb_table(name, r["bombs"]) if "bombs" in r else []
     return "\n".join(out) + "\n"
 
 
