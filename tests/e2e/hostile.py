@@ -120,7 +120,7 @@ HTTP = {
     "a bomb": (say(whole(GZIP_BOMB, b"Content-Encoding: gzip\r\n")), "drop"),
     "a bomb with an error": (say(whole(GZIP_BOMB, b"Content-Encoding: gzip\r\n").replace(b"200 OK", b"400 No")), "drop"),
     "a broken partial success": (say(whole(b"\x0a\xff\xff\xff\xff\x0f")), "drop"),
-    "an unreadable delay": (say(b"HTTP/1.1 503 Later\r\nRetry-After: 99999999999999999999999\r\nContent-Length: 0\r\n\r\n"), "retry"),
+    "a delay of ages": (say(b"HTTP/1.1 503 Later\r\nRetry-After: 99999999999999999999999\r\nContent-Length: 0\r\n\r\n"), "retry"),
     "too many requests": (say(b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n"), "retry"),
     "an error of 3 MiB": (say(b"HTTP/1.1 400 No\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000), "drop"),
 }

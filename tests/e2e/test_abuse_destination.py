@@ -132,5 +132,28 @@ class Hostile(under_attack.Attacked):
         self.by_grpc.open.clear()
 
 
+class Recovered(lib.Case):
+    def test_what_may_be_tried_again_is_and_nothing_else(self):
+        """With retries on: a destination that misbehaves once and is well then gets the request twice, or never again."""
+        far = hostile.HttpServer()
+        self.addCleanup(far.close)
+        exporter = (f"otlp_http: {{endpoint: 'http://127.0.0.1:{far.port}', compression: none, timeout: 1s, sending_queue: "
+                    "{enabled: false}, retry_on_failure: {initial_interval: 10ms, max_interval: 20ms}}")
+        with lib.Leat(lib.config(exporter, "[otlp_http]")) as leat:
+            port = leat.port("otlp", "http")
+            for name, (bad, expected) in hostile.HTTP.items():
+                def answer(sock, bad=bad, first=far.requests + 1):
+                    if far.requests == first:
+                        return bad(sock)
+                    sock.sendall(hostile.whole(b""))
+                    return True
+                with self.subTest(name):
+                    far.answer, before = answer, far.requests
+                    status = lib.send(port, "traces", [name]).status
+                    # A delay beyond max_elapsed_time is not waited for.
+                    again = expected == "retry" and name != "a delay of ages"
+                    self.assertEqual((status == 200, far.requests - before), (True, 2) if again else (False, 1))
+
+
 if __name__ == "__main__":
     lib.main()
