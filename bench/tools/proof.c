@@ -67,6 +67,8 @@ static void note_id(struct proof *p, const uint8_t *at)
         p->seen_bits = words * 64;
     }
     p->ids++;
+    if (id < p->counts_n)
+        p->counts[id]++;
     if (p->seen[id / 64] >> id % 64 & 1)
         p->twice++;
     p->seen[id / 64] |= (uint64_t)1 << id % 64;
