@@ -11,7 +11,7 @@ import systems
 
 MIB = 1 << 20
 SAMPLE = 0.02        # seconds between two looks at the memory
-SETTLE_LIMIT = 90    # seconds that what was acknowledged may take to arrive after the destination is back
+SETTLE_LIMIT = 60    # seconds that what was acknowledged may take to arrive after the destination is back
 LOAD_SPARE = 60      # seconds a load may take beyond its own times
 
 
@@ -22,7 +22,7 @@ def exporter_block(kind, ports, queue, retry):
     lines = []
     for name, address in ports["out"]:
         lines.append(f"  {kind}{name}: {{endpoint: '{address}', tls: {{insecure: true}}, "
-                     f"compression: {ports['compression']}, timeout: 5s, sending_queue: {queue}, "
+                     f"compression: {ports['compression']}, timeout: {ports['timeout']}, sending_queue: {queue}, "
                      f"retry_on_failure: {retry}}}")
     return "\n".join(lines)
 
@@ -65,7 +65,7 @@ class Budgeted:
         else:
             pipes = f"    logs: {{receivers: [otlp], processors: {used}, exporters: [{', '.join(kind + n for n in names)}]}}"
         fill = {"receivers_block": receivers, "processors_block": made, "pipelines_block": pipes, "own": own,
-                "exporters_block": exporter_block(kind, {"out": out, "compression": scenario.out}, row.queue, row.retry),
+                "exporters_block": exporter_block(kind, {"out": out, "compression": scenario.out, "timeout": row.timeout}, row.queue, row.retry),
                 "in_grpc": ports[0][0], "in_http": ports[0][1]}
         base = self.system
         one = type(base)(base.name, base.program, "overload.yaml", {**base.env, **env}, base.cores, fill, base.note)
@@ -251,7 +251,7 @@ def wait_delivered(acked_paths, sink_paths, alive):
         lost, extra = compare(acked_paths, sink_paths)
         if lost == 0 or time.monotonic() > end or not alive():
             return lost, extra
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 # --- loads side by side

@@ -119,9 +119,19 @@ enum refusal refusal_of_grpc(int status, bool delay)
 {
     if (status < 0)
         return REFUSAL_BROKEN;
-    if (status == 14 || status == 8)
-        return delay ? REFUSAL_TIMED : status == 14 ? REFUSAL_BARE : REFUSAL_WRONG;
-    return REFUSAL_WRONG;
+    switch (status) {
+    case 1:  /* CANCELLED */
+    case 4:  /* DEADLINE_EXCEEDED */
+    case 10: /* ABORTED */
+    case 11: /* OUT_OF_RANGE */
+    case 14: /* UNAVAILABLE */
+    case 15: /* DATA_LOSS */
+        return delay ? REFUSAL_TIMED : REFUSAL_BARE;
+    case 8: /* RESOURCE_EXHAUSTED */
+        return delay ? REFUSAL_TIMED : REFUSAL_WRONG;
+    default:
+        return REFUSAL_WRONG;
+    }
 }
 
 enum refusal refusal_of_http(int status, bool delay)

@@ -14,8 +14,8 @@ enum refusal {
 /* The value of a grpc-status-details-bin header: base64 of a google.rpc.Status. Whether it has a
  * google.rpc.RetryInfo with a delay above zero. */
 bool refusal_details_delay(const char *value, size_t len);
-/* A failed gRPC call (status: grpc-status, -1: none came). 14 may be tried again; 8 only with a
- * RetryInfo (opentelemetry-proto docs/specification.md, "OTLP/gRPC Throttling"). */
+/* A failed gRPC call (status: grpc-status, -1: none came). Which may be tried again says the table
+ * "OTLP/gRPC Response" of opentelemetry-proto docs/specification.md; 8 only with a RetryInfo. */
 enum refusal refusal_of_grpc(int status, bool has_delay);
 /* A failed HTTP request (0: none came): 429, 502, 503 and 504 may be tried again. */
 enum refusal refusal_of_http(int status, bool has_delay);
