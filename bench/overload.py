@@ -32,7 +32,7 @@ PATIENCE_MS = 200
 POOL = 60               # bodies with ids of their own
 CONNECTIONS = {"grpc": 8, "http": 512}
 CONNECTIONS_SMALL = 24  # where bodies are so small that thousands fit
-STREAMS = 64
+STREAMS = 900           # of each gRPC connection; servers allow 1000 and more
 OFF, ON = "{enabled: false}", "{enabled: true}"
 
 
@@ -132,7 +132,7 @@ class Bench:
         self.acked.append(acked)
         http = scenario.protocol == "http"
         if rate:
-            more = {"rate": rate, "patience": PATIENCE_MS, "connections": self.connections(scenario), **more}
+            more = {"rate": rate, "patience": PATIENCE_MS, "connections": self.connections(scenario), "streams": STREAMS, **more}
         plain = f"{scenario.payload}.{'json' if scenario.json else 'pb'}"
         return measure.load_command(
             scenario, address, self.running.pids(), **{"connections": 16 if http else 4, "streams": 4,

@@ -295,7 +295,8 @@ static struct grpc_conn *grpc_open(void)
     }
     if (c == NULL)
         net_die("no memory");
-    for (size_t i = 0; i < STREAMS_MAX; i++) {
+    /* In an open schedule more than the server's streams would queue in nghttp2, unseen. */
+    for (size_t i = 0; i < (opt.patience > 0 ? opt.streams : STREAMS_MAX); i++) {
         c->calls[i].next_free = c->free;
         c->free = &c->calls[i];
     }
