@@ -26,6 +26,7 @@ CORE_MOST = 0.90        # load and sink together, of their core: above that the 
 OFFERED_LEAST = 0.98    # of what was due must have been sent, or found no stream: else the load is the limit
 BEHIND_MOST = 0.01      # requests sent late by the load's own fault: above that no time is judged
 WAIT_MOST = 0.02        # of the time the system waited for its core: above that no time is judged
+PEAK_MOST = 1.05        # more than the peak passed: then what was offered was no 2 × or 4 × of it
 REFUSALS_LEAST = 100    # for a quantile to be one
 WARM = 4                # seconds until an overloaded system is full
 PATIENCE_MS = 200
@@ -247,6 +248,8 @@ def offered(bench, numbers, verdicts):
         numbers[f"{factor}x"] = m
         why = invalid(m)
         ratio = goodput / capacity
+        if ratio > PEAK_MOST:
+            why.append(f"the peak of {capacity:.0f} requests/s was measured too low: {goodput:.0f} passed")
         if bench.proof:
             begin = m["begin_ns"]
             items = sum(s.items for s in row.loads) / len(row.loads)
