@@ -32,8 +32,8 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 class Sink:
     """The destination of all systems of one scenario."""
-    def __init__(self, folder, *options):
-        self.counters_path = os.path.join(folder, "sink.counters")
+    def __init__(self, folder, *options, name="sink"):
+        self.counters_path = os.path.join(folder, f"{name}.counters")
         self.process = subprocess.Popen(
             ["taskset", "-c", "1", os.path.join(TOOLS, "sink"), "--counters", self.counters_path, *options],
             stdout=subprocess.PIPE, text=True)
@@ -60,19 +60,26 @@ class Sink:
         return json.loads(out)
 
 
-def load(scenario, address, pids=(), core=0, **more):
-    """One run of the load generator: what it printed."""
+def load_command(scenario, address, pids=(), core=0, **more):
+    """The command line of one run of the load generator."""
     command = ["taskset", "-c", "1", os.path.join(TOOLS, "load"), "--to", address, "--file",
                os.path.join(BODIES, more.pop("file", scenario.file)), "--signal", scenario.signal,
-               "--connections", str(scenario.connections), "--streams", str(scenario.streams),
-               "--core", str(core)]
+               "--connections", str(more.pop("connections", scenario.connections)),
+               "--streams", str(more.pop("streams", scenario.streams)), "--core", str(core)]
     command += ["--http"] if scenario.protocol == "http" else []
     command += ["--json"] if scenario.json else []
     command += ["--encoding", scenario.encoding] if scenario.encoding else []
     command += [x for p in pids for x in ("--pid", str(p))]
     for key, value in more.items():
+        key = key.replace("_", "-")
         command += [f"--{key}"] if value is True else [f"--{key}", str(value)]
-    out = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return command
+
+
+def load(scenario, address, pids=(), core=0, **more):
+    """One run of the load generator: what it printed."""
+    out = subprocess.run(load_command(scenario, address, pids, core, **more), capture_output=True, text=True,
+                         check=False, timeout=120)
     if out.returncode != 0:
         raise RuntimeError(f"load: {out.stderr.strip()}")
     return json.loads(out.stdout)

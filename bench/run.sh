@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures Leat beside its peers: bash bench/run.sh [--rounds N] [--seconds S] [--systems a,b] [scenario...]
+#                                 bash bench/run.sh overload [--seconds S] [--systems a,b] [row...]
 #
 # Builds the program and the tools (build/), makes the payload files once, installs nginx and haproxy where apt-get may,
 # takes otelcol and rotel-agent from $LEAT_PEERS/bin (~/.cache/leat-peers/bin) where they are. Prints the tables; they
 # and the raw numbers lie in build/bench/results/. Without a scenario: all of them and the proof, about an hour.
 set -eu
 cd "$(dirname "$0")/.."
-case ${1:-} in -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exec python3 bench/measure.py --help ;; esac
+case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exec python3 bench/measure.py --help ;; esac
 BUILD=${LEAT_BUILD:-$PWD/build}
 export LEAT_BUILD=$BUILD
 [ "$(nproc)" -ge 2 ] || { echo "bench: two cores are needed, one for the system and one for the load" >&2; exit 1; }
@@ -26,4 +27,8 @@ ninja -C "$BUILD" leat load sink relay payloads codec_alone > "$BUILD/bench-buil
 mkdir -p "$BUILD/bench/bodies"
 "$BUILD/bench/payloads" "$BUILD/bench/bodies" > /dev/null
 (cd "$BUILD/bench/bodies" && sha256sum --quiet -c "$OLDPWD/bench/payloads.sha256")
+if [ "${1:-}" = overload ]; then
+    shift
+    exec python3 bench/overload.py "$@"
+fi
 exec python3 bench/measure.py "$@"

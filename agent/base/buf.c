@@ -30,6 +30,7 @@ struct leat_buf *leat_buf_new(struct leat_budget *budget, size_t cap)
     b->budget = budget;
     b->cap = cap;
     b->len = 0;
+    b->more = 0;
     return b;
 }
 
@@ -43,8 +44,13 @@ void leat_buf_unref(struct leat_buf *b)
 {
     if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
-    discharge(b->budget, b->cap);
+    discharge(b->budget, b->cap + b->more);
     leat_free(b);
+}
+
+void leat_buf_carry(struct leat_buf *b, size_t bytes)
+{
+    b->more += bytes;
 }
 
 int leat_buf_resize(struct leat_buf **ret, size_t cap)

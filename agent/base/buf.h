@@ -13,6 +13,7 @@ struct leat_buf {
     struct leat_budget *budget; /* NULL: charged to nobody */
     size_t cap;                 /* bytes charged and allocated behind `data` */
     size_t len;                 /* bytes filled; the owner of the only reference writes it */
+    size_t more;                /* charged besides, for what is kept because of these bytes */
     uint8_t data[];
 };
 
@@ -21,6 +22,9 @@ struct leat_buf {
 struct leat_buf *leat_buf_new(struct leat_budget *budget, size_t cap);
 struct leat_buf *leat_buf_ref(struct leat_buf *b);
 void leat_buf_unref(struct leat_buf *b); /* takes NULL */
+
+/* Hands `bytes` over that the caller has charged to this buffer's budget: given back with it. */
+void leat_buf_carry(struct leat_buf *b, size_t bytes);
 
 /* Changes the room of a buffer that has one reference only; the bytes filled stay (cap must not be
  * below len). 0 and *ret replaced, or -1: budget spent or no memory, *ret is as it was. */

@@ -11,6 +11,9 @@
 #define WAYS 8
 #define SETS (LEAT_SHARES / WAYS)
 
+/* Who holds no more is light beside anybody: a few open calls of small requests. */
+#define LIGHT ((size_t)8 * 1024)
+
 #define MIB (1024.0 * 1024.0)
 
 struct leat_shares {
@@ -107,7 +110,8 @@ bool leat_budget_is_light(const struct leat_budget *b)
         clients += used != 0;
         all += used;
     }
-    return clients != 0 && leat_budget_used(b) < all / clients / 2;
+    return clients != 0 &&
+           leat_budget_used(b) <= (all / clients / 2 > LIGHT ? all / clients / 2 : LIGHT);
 }
 
 bool leat_budget_unfair(const struct leat_budget *b, char *text, size_t size)

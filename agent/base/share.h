@@ -32,8 +32,8 @@ void leat_budget_done(struct leat_budget *b);
  * out or the client is nobody. `last` (may be NULL) is what this returned for the client before. */
 struct leat_budget *leat_budget_of(struct leat_budget *b, uint64_t client,
                                    struct leat_budget *last);
-/* A client's share of which less than half of what clients hold on average is taken: it is not the
- * one to blame. Looks at every share. */
+/* A client's share of which no more is taken than half of what clients hold on average, or 8 KiB:
+ * it is not the one to blame. Looks at every share. */
 bool leat_budget_is_light(const struct leat_budget *b);
 /* Why the last charge was refused, for the client: a sentence in `text`, or false when it was not
  * for fairness. Takes NULL. */

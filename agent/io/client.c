@@ -171,13 +171,19 @@ static bool tell_one(struct leat_client *c)
     return l != NULL;
 }
 
-static size_t count(const struct leat_link *head)
+/* Looks no further than `most`: thousands may wait, and this is asked again for each that ends. */
+static size_t count_to(const struct leat_link *head, size_t most)
 {
     size_t n = 0;
 
-    for (const struct leat_link *l = head->next; l != head; l = l->next)
+    for (const struct leat_link *l = head->next; l != head && n < most; l = l->next)
         n++;
     return n;
+}
+
+static size_t count(const struct leat_link *head)
+{
+    return count_to(head, SIZE_MAX);
 }
 
 /* Tells those that are over by now; what ends meanwhile has its turn later, so that a caller who
@@ -235,12 +241,13 @@ static uint32_t wanted(struct leat_client *c)
     uint32_t room = c->max_conns == 0      ? UINT32_MAX
                     : c->max_conns > total ? c->max_conns - total
                                            : 0;
-    size_t need = count(&c->waiting);
+    size_t need;
 
     if (c->grpc || (c->tls != NULL && c->speaks != LEAT_SPEAKS_H1)) {
         /* Its streams may be enough for all: one at a time. */
-        need = need != 0 && opening == 0 && opening + ready < H2_CONNS_MAX ? 1 : 0;
+        need = !leat_list_empty(&c->waiting) && opening == 0 && opening + ready < H2_CONNS_MAX;
     } else {
+        need = count_to(&c->waiting, (size_t)opening + room);
         need = need > opening ? need - opening : 0;
     }
     return need < room ? (uint32_t)need : room;

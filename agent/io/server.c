@@ -274,6 +274,7 @@ void leat_call_free(struct leat_call *c)
     struct leat_peer *p = c->peer;
 
     leat_list_remove(&c->link);
+    leat_call_discharge(c);
     leat_buf_unref(c->body);
     leat_buf_unref(c->more);
     leat_free(c->out_more);

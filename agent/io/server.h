@@ -18,6 +18,14 @@ struct leat_err;
 struct leat_loop;
 struct leat_meter;
 
+/* What a call costs besides its body while it is open: itself, its HTTP/2 stream, the batch made of
+ * it, the attempt and the stream to the destination. Charged to the budget when its headers are
+ * through; measured by the row "tiny" of bench/overload.py. */
+#define LEAT_CALL_COST ((size_t)3 * 1024)
+/* The part of it that stays charged with the body when the call is answered and the body is still
+ * held: the batch and its place in a queue. */
+#define LEAT_BODY_COST ((size_t)256)
+
 struct leat_cors_conf {
     struct leat_strings allowed_origins, allowed_headers, exposed_headers;
     uint32_t max_age; /* seconds */
@@ -113,7 +121,7 @@ struct leat_service {
 
 struct leat_server_env {
     struct leat_loop *loop;
-    struct leat_budget *budget;          /* bodies are charged here; NULL: to nobody */
+    struct leat_budget *budget;          /* calls and bodies are charged here; NULL: to nobody */
     struct leat_codecs *codecs;          /* the worker's; NULL: no compressed requests */
     const struct leat_auth_finder *auth; /* NULL: none */
     struct leat_meter *meter;            /* NULL: not metered */

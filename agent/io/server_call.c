@@ -15,9 +15,9 @@
 #include "io/grpc.h"
 #include "io/server_internal.h"
 
-/* Calls open at one server at a time, however many connections and streams there are: what they
- * cost besides their bodies is not charged to the budget. One connection may have only a fair part
- * of them. */
+/* Calls open at one server at a time, however many connections and streams there are: those whose
+ * body nobody wants are not charged to the budget. One connection may have only a fair part of
+ * them. */
 #define CALLS_MAX 20000
 /* A body that nobody wants is read and thrown away up to here. */
 #define UNWANTED_MAX ((size_t)64 * 1024)
@@ -145,6 +145,7 @@ void leat_call_refuse(struct leat_call *c, enum leat_refusal_reason reason, uint
     leat_head_abandon(c);
     leat_buf_unref(c->body);
     c->body = NULL;
+    leat_call_discharge(c);
     c->refused_status = why.http_status;
     c->phase = LEAT_CALL_SERVICE;
     if (s->refused[reason] != NULL)
@@ -351,6 +352,36 @@ static bool refuse_overload(struct leat_call *c)
     return false;
 }
 
+/* The call itself is charged for as long as it is open, or it is refused. False: answered. */
+static bool charge(struct leat_call *c)
+{
+    struct leat_budget *budget = leat_peer_budget(c->peer);
+
+    if (budget == NULL)
+        return true;
+    if (!leat_budget_take(budget, LEAT_CALL_COST))
+        return refuse_overload(c);
+    c->budget = budget;
+    c->charged = LEAT_CALL_COST;
+    return true;
+}
+
+void leat_call_discharge(struct leat_call *c)
+{
+    if (c->charged != 0)
+        leat_budget_give(c->budget, c->charged);
+    c->charged = 0;
+}
+
+/* The body may be held for longer than the call: its share of the charge goes with it. */
+static void share_charge(struct leat_call *c)
+{
+    if (c->charged == 0 || c->body == NULL || c->body->budget != c->budget)
+        return;
+    leat_buf_carry(c->body, LEAT_BODY_COST);
+    c->charged -= LEAT_BODY_COST;
+}
+
 /* One buffer of exactly `declared` bytes. False: answered. */
 static bool admit_body(struct leat_call *c)
 {
@@ -399,7 +430,7 @@ bool leat_call_admit(struct leat_call *c, uint64_t content_length, bool no_body)
     c->window_at = leat_clock_mono();
     leat_peer_due(c->peer, c->window_at + LEAT_STALL_WINDOW);
     leat_peer_due(c->peer, c->info.deadline);
-    if (!c->discard && !find_codec(c))
+    if (!c->discard && (!find_codec(c) || !charge(c)))
         return false;
     if (c->info.grpc)
         return true;
@@ -549,6 +580,7 @@ void leat_call_end(struct leat_call *c)
     if (c->body != NULL && c->body->len != 0 && c->codec != LEAT_CODEC_NONE &&
         (!c->info.grpc || c->compressed) && !inflate(c))
         return;
+    share_charge(c);
     c->phase = LEAT_CALL_SERVICE;
     sv->take(sv->self, c);
 }

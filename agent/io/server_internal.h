@@ -107,6 +107,8 @@ struct leat_call {
     const char *challenge;   /* WWW-Authenticate */
     /* body */
     struct leat_buf *body;
+    size_t charged; /* to `budget`, for the call itself */
+    struct leat_budget *budget;
     size_t limit;      /* of the body, compressed and plain */
     uint64_t declared; /* Content-Length, or the gRPC prefix; UINT64_MAX: unknown */
     uint64_t got;
@@ -168,6 +170,7 @@ struct leat_call *leat_call_new(struct leat_peer *p, bool http2, int32_t stream)
 void leat_call_free(struct leat_call *c);
 /* The client has gone: frees the call, or leaves it to the service until that replies. */
 void leat_call_gone(struct leat_call *c);
+void leat_call_discharge(struct leat_call *c); /* gives back what the call itself was charged */
 /* Headers are complete: routes and admits. `no_body`: the request ends here. False: it was
  * answered, and may be freed. */
 bool leat_call_admit(struct leat_call *c, uint64_t content_length, bool no_body);

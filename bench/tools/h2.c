@@ -33,7 +33,7 @@ static void push_copy(struct h2 *c, const uint8_t *data, size_t len)
 
 static bool full(const struct h2 *c)
 {
-    return c->iov_n + 3 > H2_IOV || c->stage_len + STAGE_SPARE > H2_STAGE;
+    return c->iov_n + 3 > H2_IOV || c->ending_n == H2_IOV || c->stage_len + STAGE_SPARE > H2_STAGE;
 }
 
 static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
@@ -50,6 +50,8 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     if (len > 0)
         push(c, b->data + b->at, len);
     b->at += len;
+    if (b->at == b->len)
+        c->ending[c->ending_n++] = b;
     return 0;
 }
 
@@ -95,6 +97,21 @@ static bool gather(struct h2 *c)
     return c->iov_n > 0;
 }
 
+static void note_written(struct h2 *c)
+{
+    int64_t now = c->ending_n > 0 ? net_now() : 0;
+
+    while (c->ending_n > 0)
+        c->ending[--c->ending_n]->written = now;
+}
+
+void h2_forget(struct h2 *c, const struct h2_body *body)
+{
+    for (size_t i = 0; i < c->ending_n; i++)
+        if (c->ending[i] == body)
+            c->ending[i--] = c->ending[--c->ending_n];
+}
+
 static void advance(struct h2 *c, size_t n)
 {
     while (n > 0 && n >= c->iov[c->iov_first].iov_len)
@@ -111,6 +128,8 @@ void h2_flush(struct h2 *c)
         ssize_t n = writev(c->io.fd, c->iov + c->iov_first, (int)(c->iov_n - c->iov_first));
         if (n >= 0) {
             advance(c, (size_t)n);
+            if (c->iov_first == c->iov_n)
+                note_written(c);
         } else if (errno == EAGAIN) {
             net_watch(&c->io, EPOLLIN | EPOLLOUT);
             return;

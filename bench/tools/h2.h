@@ -13,6 +13,7 @@
 struct h2_body {
     const uint8_t *data;
     size_t len, at;
+    int64_t written; /* when its last byte was given to the socket; 0: not yet */
 };
 
 struct h2 {
@@ -21,6 +22,8 @@ struct h2 {
     struct iovec iov[H2_IOV];
     size_t iov_first, iov_n, stage_len;
     uint8_t *stage;
+    struct h2_body *ending[H2_IOV]; /* bodies whose last bytes are in iov */
+    size_t ending_n;
     bool gone;
     void (*closed)(struct h2 *c); /* the socket is closed; the owner frees */
 };
@@ -31,6 +34,8 @@ nghttp2_session_callbacks *h2_callbacks(void);
 void h2_open(struct h2 *c, int fd, bool server, const nghttp2_session_callbacks *cbs);
 /* Writes what the session has to say, as far as the socket takes it. */
 void h2_flush(struct h2 *c);
+/* The body's request is over: it may be used for another. */
+void h2_forget(struct h2 *c, const struct h2_body *body);
 /* Closes the socket at once and calls closed. */
 void h2_close(struct h2 *c);
 /* Everything said is written: bodies may be freed. */

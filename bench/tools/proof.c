@@ -12,7 +12,20 @@
 #define IDS_MAX    ((uint64_t)1 << 28)
 #define UNPACK_MAX ((size_t)256 << 20)
 #define MARK_PROTO "\x0a\x0binstance.id\x12\x12\x0a\x10"
+#define MARK_VALUE "\x12\x12\x0a\x10" /* the value in front of its key, as otelcol writes it */
 #define MARK_JSON  "\"instance.id\",\"value\":{\"stringValue\":\""
+
+/* The id in front of its key at `hit`, where the fields come in that order and it lies at or behind
+ * `from`; NULL: it does not. */
+static uint8_t *value_before(uint8_t *from, uint8_t *hit)
+{
+    const size_t mark = sizeof MARK_VALUE - 1, back = 2 + ID_LEN + mark;
+
+    if ((size_t)(hit - from) < back || memcmp(hit - 2, "\x0a\x0b", 2) != 0 ||
+        memcmp(hit - back, MARK_VALUE, mark) != 0)
+        return NULL;
+    return hit - 2 - ID_LEN;
+}
 
 /* The next id at or behind `at`; NULL when there is none. */
 static uint8_t *find_id(uint8_t *at, const uint8_t *end)
@@ -22,10 +35,13 @@ static uint8_t *find_id(uint8_t *at, const uint8_t *end)
         size_t len;
     } marks[] = {{MARK_PROTO, sizeof MARK_PROTO - 1}, {MARK_JSON, sizeof MARK_JSON - 1}};
 
-    for (; at < end; at++) {
-        uint8_t *hit = memmem(at, (size_t)(end - at), "instance.id", 11);
+    for (uint8_t *from = at; at < end; at++) {
+        uint8_t *before, *hit = memmem(at, (size_t)(end - at), "instance.id", 11);
         if (hit == NULL)
             return NULL;
+        before = value_before(from, hit);
+        if (before != NULL)
+            return before;
         for (size_t i = 0; i < 2; i++) {
             uint8_t *start = hit - (i == 0 ? 2 : 1);
             if ((size_t)(end - start) >= marks[i].len + ID_LEN &&
@@ -67,6 +83,8 @@ static void note_id(struct proof *p, const uint8_t *at)
         p->seen_bits = words * 64;
     }
     p->ids++;
+    if (id < p->counts_n)
+        p->counts[id]++;
     if (p->seen[id / 64] >> id % 64 & 1)
         p->twice++;
     p->seen[id / 64] |= (uint64_t)1 << id % 64;

@@ -13,6 +13,7 @@ struct proof {
     uint64_t sum,
         squares; /* of the entries' hashes: equal when the same entries came, in any order */
     uint64_t *seen, seen_bits;
+    uint64_t *counts, counts_n; /* where set: how often each id below counts_n was there */
 };
 
 /* Writes *next, *next + 1 … into the items of a plain request (protobuf or JSON). */

@@ -1,11 +1,14 @@
 /* Takes every export request over gRPC and HTTP/1.1, never decodes, answers empty success.
  *
  * sink [--grpc PORT] [--http PORT] [--counters FILE] [--proof] [--delay MS] [--refuse EVERY]
+ *      [--rate ANSWERS_PER_SECOND] [--ids FILE --ids-max N]
  *
  * Ports 0 (the default): the kernel's choice. One line of JSON says where it listens; at SIGTERM or
  * SIGINT another says what came. --counters: a file of uint64: requests, body bytes, items' ids.
  * --proof hashes and collects ids (inflating as needed). --delay answers that much later. --refuse
- * answers every so manieth request with UNAVAILABLE or 503. SIGUSR1 stops reading, SIGUSR2 goes on.
+ * answers every so manieth request with UNAVAILABLE or 503. --rate answers no more than so many a
+ * second, the rest waits its turn. --ids counts (with --proof) how often each id came, as uint64 by
+ * id, in a file. SIGUSR1 stops reading, SIGUSR2 goes on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +29,7 @@ enum { REQUESTS, BYTES, IDS, COUNTERS };
 
 static struct {
     bool prove;
-    int64_t delay;
+    int64_t delay, step, slot; /* of --rate: between answers; when the next may go */
     uint64_t refuse_every, n;
     uint64_t *counters;
     struct proof proof;
@@ -111,16 +114,19 @@ static void answer(void *conn, int32_t stream, bool refuse);
 
 static void answer_in_time(void *conn, int32_t stream, bool refuse)
 {
+    int64_t at = net_now() + sink.delay;
     struct later *l;
 
-    if (sink.delay == 0) {
+    if (sink.delay == 0 && sink.step == 0) {
         answer(conn, stream, refuse);
         return;
     }
     l = malloc(sizeof *l);
     if (l == NULL)
         net_die("no memory");
-    *l = (struct later){NULL, net_now() + sink.delay, conn, stream, refuse};
+    at = at > sink.slot ? at : sink.slot;
+    sink.slot = at + sink.step;
+    *l = (struct later){NULL, at, conn, stream, refuse};
     *last = l;
     last = &l->next;
 }
@@ -369,6 +375,8 @@ static void on_signal(int number)
 
 static void options(int argc, char **argv, int *grpc, int *http, const char **counters)
 {
+    const char *ids = NULL;
+
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--proof") == 0) {
@@ -383,12 +391,20 @@ static void options(int argc, char **argv, int *grpc, int *http, const char **co
             *http = (int)net_number(value);
         else if (strcmp(argv[i], "--delay") == 0)
             sink.delay = (int64_t)(net_number(value) * 1e6);
+        else if (strcmp(argv[i], "--rate") == 0)
+            sink.step = (int64_t)(1e9 / net_number(value));
+        else if (strcmp(argv[i], "--ids") == 0)
+            ids = value;
+        else if (strcmp(argv[i], "--ids-max") == 0)
+            sink.proof.counts_n = (uint64_t)net_number(value);
         else if (strcmp(argv[i], "--refuse") == 0)
             sink.refuse_every = (uint64_t)net_number(value);
         else
             net_die("unknown option %s", argv[i]);
         i++;
     }
+    if (sink.proof.counts_n > 0)
+        sink.proof.counts = net_counters(ids, sink.proof.counts_n);
 }
 
 static void make_callbacks(void)

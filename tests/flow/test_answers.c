@@ -165,7 +165,7 @@ static void test_spent_budget_is_503(void **state)
 
     (void)state;
     path_world_open(&w, PATH_CONFIRMED);
-    w.program.budget.limit = 1000;
+    w.program.budget.limit = LEAT_CALL_COST + 1000;
     path_world_ask(&w, &w.http, &s, LEAT_LOGS, path_world_request(&w, LEAT_LOGS, "big", 200));
     assert_int_equal(s.a.status, 503);
     assert_true(s.a.has_retry_after);

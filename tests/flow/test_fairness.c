@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/share.h"
+#include "io/server.h"
 #include "lib/path_world.h"
 
 #define POLITES 19
@@ -138,7 +139,7 @@ static double refusals(void)
 static void fill_memory(void)
 {
     open_crowd(NO_QUEUE);
-    c.w.program.budget.limit = WHOLE * c.body_len;
+    c.w.program.budget.limit = WHOLE * (c.body_len + LEAT_CALL_COST);
     send_greedy(0, GREEDY);
     PATH_UNTIL(c.w.loop, c.w.sinks[0].requests + refusals() == GREEDY);
     assert_int_equal(c.w.sinks[0].requests, SHARE);

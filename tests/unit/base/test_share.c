@@ -228,13 +228,17 @@ static void who_holds_little_is_light(void **state)
     (void)state;
     assert_false(leat_budget_is_light(NULL));
     assert_false(leat_budget_is_light(&whole));
-    assert_true(leat_budget_take(of(CLIENT(0)), 200));
+    whole.limit = 900000;
+    assert_true(leat_budget_take(of(CLIENT(0)), 200000));
     assert_false(leat_budget_is_light(of(CLIENT(0)))); /* alone */
-    assert_true(leat_budget_take(of(CLIENT(1)), 67));
+    assert_true(leat_budget_take(of(CLIENT(1)), 67000));
     assert_false(leat_budget_is_light(of(CLIENT(0))));
-    assert_false(leat_budget_is_light(of(CLIENT(1)))); /* half of the average is 66 */
-    leat_budget_give(of(CLIENT(1)), 2);
+    assert_false(leat_budget_is_light(of(CLIENT(1)))); /* half of the average is 66,750 */
+    leat_budget_give(of(CLIENT(1)), 1000);
     assert_true(leat_budget_is_light(of(CLIENT(1))));
+    empty(CLIENT(0));
+    leat_budget_give(of(CLIENT(1)), 66000 - 8192);
+    assert_true(leat_budget_is_light(of(CLIENT(1)))); /* so little is light even alone */
     assert_true(leat_budget_take(of(CLIENT(0)), 0));
     for (int i = 0; i < 2; i++)
         empty(CLIENT(i));

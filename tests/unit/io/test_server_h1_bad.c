@@ -172,7 +172,7 @@ static void bodies_over_the_limit(void **state)
     ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n",
         "413 Content Too Large");
     assert_int_equal(s.last_refusal.reason, LEAT_REFUSED_TOO_LARGE);
-    assert_int_equal(s.budget.peak, 0); /* refused before any memory was spent */
+    assert_int_equal(s.budget.peak, LEAT_CALL_COST); /* refused before a body was made room for */
     io_raw_done(&r);
     io_raw_open(&r, leat_server_port(s.server));
     io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -183,7 +183,7 @@ static void bodies_over_the_limit(void **state)
         io_raw_send_all(&r, s.loop, "\r\n", 2);
     }
     IO_RAW_UNTIL(&s, &r, io_raw_has(&r, "413 "));
-    assert_true(s.budget.peak <= 1 << 20);
+    assert_true(s.budget.peak <= LEAT_CALL_COST + (1 << 20));
     assert_int_equal(s.taken, 0);
 }
 
@@ -206,7 +206,7 @@ static void chunks_that_are_all_framing(void **state)
 static void budget_spent_is_said(void **state)
 {
     (void)state;
-    s.budget.limit = 1000;
+    s.budget.limit = LEAT_CALL_COST + 1000;
     start();
     ask("POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n",
         "503 Service Unavailable");
@@ -219,7 +219,7 @@ static void truncated_body_frees_all(void **state)
     (void)state;
     start();
     io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nabc");
-    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 9999);
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == LEAT_CALL_COST + 9999);
     shutdown(r.fd, SHUT_WR);
     IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 0);
     assert_int_equal(s.taken, 0);
@@ -294,9 +294,9 @@ static void stalled_bodies_are_given_up(void **state)
     leat_clock_fake(1000 * LEAT_SEC, 1000 * LEAT_SEC);
     start();
     io_raw_text(&r, "POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\nx");
-    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == 99999);
+    IO_RAW_UNTIL(&s, &r, leat_budget_used(&s.budget) == LEAT_CALL_COST + 99999);
     for (int i = 0; i < 40 && !io_raw_has(&r, "408 "); i++) {
-        assert_int_equal(leat_budget_used(&s.budget), i <= 30 ? 99999 : 0);
+        assert_int_equal(leat_budget_used(&s.budget), i <= 30 ? LEAT_CALL_COST + 99999 : 0);
         leat_clock_step(LEAT_SEC);
         for (int turn = 0; turn < 5; turn++)
             leat_loop_turn(s.loop);

@@ -209,7 +209,8 @@ static void floods_end_the_connection(void **state)
         leat_text_done(&t);
         io_raw_done(&raw);
     }
-    assert_int_equal(leat_budget_used(&s.budget), 0);
+    while (leat_budget_used(&s.budget) != 0) /* the last one lingers; then its call is gone too */
+        leat_loop_turn(s.loop);
     io_h2_open(&p, leat_server_port(s.server)); /* others are served all the while */
     p_open = true;
     assert_int_equal(until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10))->grpc_status, 0);
