@@ -10,15 +10,23 @@
 #include "proto/json_read.h"
 #include "proto/otlp.h"
 #include "proto/otlp_json_quick.h"
+#include "proto/otlp_json_scalar.h"
 #include "proto/otlp_view.h"
 #include "proto/wire.h"
 
 #define HEAD_MAX     20 /* a tag and a length, or a tag and a scalar */
 #define KEY_MAX      64 /* an escaped key that is longer is nobody's */
-#define WIDTHS       64 /* messages whose usual length is remembered */
 #define CONTAINERS   3  /* levels of messages that hold most of the text behind them */
+#define TAG_MAX      15 /* fields up to this number have a tag of one byte */
 #define TRACE_DIGITS 32
 #define SPAN_DIGITS  16
+
+/* What the messages of one kind looked like so far in this request. It is only a guess at the next
+ * one: how long its length is, and which key comes after which. */
+struct shape {
+    uint8_t width;                  /* bytes of the last length; 0: not known */
+    uint8_t next[LEAT_OTLP_FIELDS]; /* number of the last field after this one (first: after 0) */
+};
 
 struct reader {
     struct leat_json_read in;
@@ -30,13 +38,22 @@ struct reader {
     struct leat_otlp_count count;
     const struct leat_otlp_message *where; /* the error is in this field of this message */
     const struct leat_otlp_field *what;
-    uint8_t width[WIDTHS]; /* bytes that the last length of such a message took; 0: not known */
+    struct shape shapes[LEAT_OTLP_MESSAGES];
+};
+
+/* The object that is being read. */
+struct object {
+    const struct leat_otlp_message *m;
+    struct shape *shape;
+    uint32_t last; /* number of the member before; 0: none */
+    uint32_t seen; /* bit n: field n was there */
 };
 
 /* One member of an object: where its value goes. */
 struct member {
     const struct leat_otlp_field *f;
     uint32_t number;
+    uint8_t tag; /* on the wire, when the number is at most TAG_MAX */
     bool always; /* defaults are written too: presence, elements of a list, said before */
 };
 
@@ -68,9 +85,9 @@ struct open {
 
 /* Begins a sub-message. Its length is not known: room is left for one as wide as last time, and
  * those that hold all the rest are believed to become half as long as it. */
-static bool open_message(struct reader *r, const struct member *m, struct open *o)
+static inline bool open_message(struct reader *r, const struct member *m, struct open *o)
 {
-    o->usual = &r->width[(uintptr_t)m->f->message / sizeof *m->f->message % WIDTHS];
+    o->usual = &r->shapes[m->f->message->id].width;
     o->width = *o->usual;
     if (o->width == 0)
         o->width = r->level > CONTAINERS
@@ -83,7 +100,7 @@ static bool open_message(struct reader *r, const struct member *m, struct open *
     return true;
 }
 
-static bool close_message(struct reader *r, const struct open *o)
+static inline bool close_message(struct reader *r, const struct open *o)
 {
     size_t len = (size_t)(r->at - r->buf->data) - o->start;
     uint8_t width = (uint8_t)leat_wire_varint_size(len), *head;
@@ -100,157 +117,21 @@ static bool close_message(struct reader *r, const struct open *o)
     return true;
 }
 
-/* Writes a scalar that is not of bytes; `tag` false: as an element of a packed list. */
-static bool put_scalar(struct reader *r, const struct member *m, uint64_t v, bool tag)
+/* Writes a scalar that is not of bytes; number 0: without a tag, as an element of a packed list. */
+static bool put_scalar(struct reader *r, const struct leat_otlp_field *f, uint32_t number,
+                       uint64_t v)
 {
-    enum leat_wire_type type = leat_quick_type(m->f);
-
     if (!room(r, HEAD_MAX))
         return false;
-    if (tag)
-        r->at = leat_wire_put_tag(r->at, m->number, type);
-    if (type == LEAT_VARINT) {
-        r->at = leat_wire_put_varint(r->at, v);
-    } else {
-        size_t size = type == LEAT_FIXED64 ? 8 : 4;
-        memcpy(r->at, &v, size); /* little-endian hosts only, as in wire.h */
-        r->at += size;
-    }
+    if (number != 0)
+        r->at = leat_wire_put_tag(r->at, number, leat_quick_type(f));
+    r->at = leat_quick_put(r->at, f, v);
     return true;
 }
-
-/* --- scalars */
 
 static bool wrong(struct reader *r, const uint8_t *at, const char *why)
 {
     return leat_json_read_fail(&r->in, at, why);
-}
-
-/* The number that is there, or in the string that is there. */
-static bool any_number(struct reader *r, struct leat_json_number *n)
-{
-    struct leat_json_read inner;
-    struct leat_json_string s;
-    const uint8_t *start;
-
-    if (leat_json_read_peek(&r->in) != '"')
-        return leat_json_read_number(&r->in, n);
-    start = r->in.at;
-    if (!leat_json_read_string(&r->in, &s))
-        return false;
-    inner = leat_json_read_of(s.raw);
-    if (s.raw.len == 0 || !(*s.raw.data == '-' || (*s.raw.data >= '0' && *s.raw.data <= '9')) ||
-        !leat_json_read_number(&inner, n) || inner.at != inner.end)
-        return wrong(r, start, "string is not a number");
-    return true;
-}
-
-/* An integer as a number or a string. */
-static bool integer(struct reader *r, bool *negative, uint64_t *ret)
-{
-    const uint8_t *start = r->in.at, *after;
-    struct leat_json_number n;
-    const char *why;
-
-    after = leat_quick_integer(start, r->in.end, negative, ret);
-    if (after != NULL) {
-        r->in.at = after;
-        return true;
-    }
-    if (!any_number(r, &n))
-        return false;
-    *negative = n.negative;
-    why = leat_json_number_whole(&n, ret);
-    return why == NULL || wrong(r, start, why);
-}
-
-static bool whole(struct reader *r, uint64_t min, uint64_t max, uint64_t *ret)
-{
-    const uint8_t *start;
-    bool negative;
-
-    leat_json_read_blank(&r->in);
-    start = r->in.at;
-    if (!integer(r, &negative, ret))
-        return false;
-    if (*ret > (negative ? min : max))
-        return wrong(r, start, "integer out of range");
-    if (negative)
-        *ret = -*ret;
-    return true;
-}
-
-static bool real(struct reader *r, uint64_t *ret)
-{
-    const uint8_t *start = r->in.at;
-    struct leat_json_number n;
-    const char *why;
-    double v;
-
-    r->in.at += leat_quick_special(start, r->in.end, &v);
-    if (r->in.at == start) {
-        if (!any_number(r, &n))
-            return false;
-        why = leat_json_number_double(&n, &v);
-        if (why != NULL)
-            return wrong(r, start, why);
-    }
-    memcpy(ret, &v, sizeof v);
-    return true;
-}
-
-static bool boolean(struct reader *r, uint64_t *ret)
-{
-    uint8_t c = *r->in.at;
-
-    if (c != 't' && c != 'f')
-        return wrong(r, r->in.at, "expected true or false");
-    *ret = c == 't';
-    return leat_json_read_word(&r->in, c == 't' ? "true" : "false");
-}
-
-/* The number of a value or its name. */
-static bool enumeration(struct reader *r, const struct leat_otlp_field *f, uint64_t *ret)
-{
-    const uint8_t *start = r->in.at;
-    struct leat_json_string s;
-    int32_t v;
-
-    if (*start != '"')
-        return whole(r, (uint64_t)INT32_MAX + 1, INT32_MAX, ret);
-    if (!leat_json_read_string(&r->in, &s))
-        return false;
-    v = s.escaped ? -1 : leat_otlp_enum_named(f->values, s.raw);
-    if (v < 0)
-        return wrong(r, start, "not a name of this enum");
-    *ret = (uint64_t)v;
-    return true;
-}
-
-static bool scalar(struct reader *r, const struct leat_otlp_field *f, uint64_t *ret)
-{
-    switch ((enum leat_otlp_kind)f->kind) {
-    case LEAT_OTLP_BOOL:
-        return boolean(r, ret);
-    case LEAT_OTLP_ENUM:
-        return enumeration(r, f, ret);
-    case LEAT_OTLP_UINT32:
-    case LEAT_OTLP_FIXED32:
-        return whole(r, 0, UINT32_MAX, ret);
-    case LEAT_OTLP_UINT64:
-    case LEAT_OTLP_FIXED64:
-        return whole(r, 0, UINT64_MAX, ret);
-    case LEAT_OTLP_INT64:
-    case LEAT_OTLP_SFIXED64:
-        return whole(r, (uint64_t)INT64_MAX + 1, INT64_MAX, ret);
-    case LEAT_OTLP_SINT32:
-        if (!whole(r, (uint64_t)INT32_MAX + 1, INT32_MAX, ret))
-            return false;
-        *ret = (uint32_t)(*ret << 1) ^ (uint32_t) - (*ret >> 63);
-        return true;
-    default:
-        return real(r, ret);
-    }
 }
 
 /* --- strings, ids, bytes */
@@ -285,26 +166,6 @@ static long decode(struct reader *r, enum leat_otlp_kind kind, uint8_t *to, size
     return n > 0 ? (long)len / 2 : n; /* all zero is how an id says that there is none */
 }
 
-/* A string that leat_quick_copy() can do: its length takes one byte, and nothing has to be moved.
- */
-static inline bool short_string(struct reader *r, const struct member *m)
-{
-    size_t len;
-
-    if (*r->in.at != '"' || m->number > 15 || r->end - r->at < LEAT_QUICK_ROOM)
-        return false;
-    len = leat_quick_copy(r->in.at + 1, r->in.end, r->at + 2);
-    if (len == SIZE_MAX)
-        return false;
-    r->in.at += len + 2;
-    if (len == 0 && !m->always)
-        return true;
-    r->at[0] = (uint8_t)(m->number << 3 | LEAT_BYTES);
-    r->at[1] = (uint8_t)len;
-    r->at += 2 + len;
-    return true;
-}
-
 /* A value of kind string, bytes or id: copied or decoded to where it stays. */
 static bool text_value(struct reader *r, const struct member *m)
 {
@@ -314,8 +175,6 @@ static bool text_value(struct reader *r, const struct member *m)
     uint8_t *to;
     size_t len, head;
 
-    if (kind == LEAT_OTLP_STRING && short_string(r, m))
-        return true;
     if (!leat_json_read_string(&r->in, &s) || !room(r, HEAD_MAX + s.raw.len))
         return false;
     head = 1 + (m->number > 15) + leat_wire_varint_size(s.raw.len);
@@ -370,7 +229,7 @@ static bool put_default(struct reader *r, const struct member *m)
     if (m->f->kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, true);
     if (leat_quick_type(m->f) != LEAT_BYTES)
-        return put_scalar(r, m, 0, true);
+        return put_scalar(r, m->f, m->number, 0);
     if (!room(r, HEAD_MAX))
         return false;
     r->at = leat_wire_put_bytes(r->at, m->number, leat_bytes(NULL, 0));
@@ -386,9 +245,9 @@ static bool read_value(struct reader *r, const struct member *m)
         return sub_message(r, m, false);
     if (leat_quick_type(m->f) == LEAT_BYTES)
         return text_value(r, m);
-    if (!scalar(r, m->f, &v))
+    if (!leat_otlp_json_scalar(&r->in, m->f, &v))
         return false;
-    return (v == 0 && !m->always) || put_scalar(r, m, v, true);
+    return (v == 0 && !m->always) || put_scalar(r, m->f, m->number, v);
 }
 
 /* Elements of a list of numbers, as one packed field. */
@@ -406,27 +265,85 @@ static bool packed(struct reader *r, const struct member *m)
         bool null = leat_json_read_peek(&r->in) == 'n';
         if (r->in.at == r->in.end)
             return wrong(r, r->in.at, "the text ends in the middle of a list");
-        if (null ? !leat_json_read_word(&r->in, "null") : !scalar(r, m->f, &v))
+        if (null ? !leat_json_read_word(&r->in, "null") : !leat_otlp_json_scalar(&r->in, m->f, &v))
             return false;
-        if (!put_scalar(r, m, v, false))
+        if (!put_scalar(r, m->f, 0, v))
             return false;
     } while (leat_json_read_more(&r->in, ']'));
     return r->in.wrong == NULL && close_message(r, &o);
 }
 
-/* false: not an attribute of the usual shape, nothing was read. */
-static inline bool quick_attribute(struct reader *r, const struct member *m)
+/* Attributes of the usual shape, as many as stand here one after the other. true: the cursor is
+ * behind one; false: it is before something else. */
+static bool quick_attributes(struct reader *r, const struct member *m)
 {
     const uint8_t *after;
-    uint8_t *to;
 
-    if (r->values == LEAT_OTLP_DEPTH || m->number > 15 ||
-        (r->end - r->at < 2 * LEAT_QUICK_ROOM && !grow(r, 2 * LEAT_QUICK_ROOM)))
+    if (r->values == LEAT_OTLP_DEPTH || m->number > TAG_MAX)
         return false;
-    after = leat_quick_attribute(r->in.at, r->in.end, m->number, r->at, &to);
-    if (after == NULL)
+    for (;; r->in.at++) {
+        uint8_t *to = r->at;
+        if (!room(r, LEAT_QUICK_ROOM))
+            return false;
+        after = leat_quick_attribute(r->in.at, r->in.end, m->tag, &to);
+        if (after == NULL)
+            return false;
+        r->in.at = after;
+        r->at = to;
+        if (after == r->in.end || *after != ',')
+            return true;
+    }
+}
+
+/* A value of the usual shape, in one go. false: it is something else, nothing was read. */
+static inline bool quick_value(struct reader *r, const struct member *m)
+{
+    enum leat_otlp_kind kind = (enum leat_otlp_kind)m->f->kind;
+    const uint8_t *at = r->in.at;
+    uint8_t *to = r->at;
+    uint64_t v;
+    bool negative;
+
+    if (r->in.end - at < LEAT_QUICK_LEFT || r->end - to < LEAT_QUICK_ROOM || m->number > TAG_MAX)
         return false;
-    r->in.at = after;
+    switch (kind) {
+    case LEAT_OTLP_STRING:
+        at = leat_quick_string(at, r->in.end, m->tag, m->always, &to);
+        break;
+    case LEAT_OTLP_TRACE_ID:
+        at = leat_quick_id_value(at, TRACE_DIGITS, m->tag, m->always, &to);
+        break;
+    case LEAT_OTLP_SPAN_ID:
+        at = leat_quick_id_value(at, SPAN_DIGITS, m->tag, m->always, &to);
+        break;
+    case LEAT_OTLP_MESSAGE:
+        if (m->f->message != &leat_otlp_any_value || r->values == LEAT_OTLP_DEPTH)
+            return false;
+        to += 2;
+        at = leat_quick_any_value(at, r->in.end, &to);
+        if (at == NULL || to - r->at > 2 + 127)
+            return false;
+        r->at[0] = m->tag;
+        r->at[1] = (uint8_t)(to - r->at - 2);
+        break;
+    case LEAT_OTLP_BOOL:
+    case LEAT_OTLP_DOUBLE:
+    case LEAT_OTLP_BLOB:
+        return false;
+    default:
+        if (kind == LEAT_OTLP_ENUM && *at == '"')
+            return false;
+        at = leat_quick_integer(at, &negative, &v);
+        if (at == NULL || !leat_quick_in_range(kind, negative, v))
+            return false;
+        if (v != 0 || m->always) {
+            *to = m->tag;
+            to = leat_quick_put(to + 1, m->f, leat_quick_signed(kind, negative, v));
+        }
+    }
+    if (at == NULL)
+        return false;
+    r->in.at = at;
     r->at = to;
     return true;
 }
@@ -442,9 +359,10 @@ static bool read_list(struct reader *r, const struct member *m)
     if (m->f->kind != LEAT_OTLP_MESSAGE && m->f->kind != LEAT_OTLP_STRING)
         return packed(r, m);
     do {
-        bool null = leat_json_read_peek(&r->in) == 'n';
-        if (m->f->message == &leat_otlp_key_value && quick_attribute(r, m))
+        bool null;
+        if (m->f->message == &leat_otlp_key_value && quick_attributes(r, m))
             continue;
+        null = leat_json_read_peek(&r->in) == 'n';
         if (null ? !leat_json_read_word(&r->in, "null") || !put_default(r, m) : !read_value(r, m))
             return false;
     } while (leat_json_read_more(&r->in, ']'));
@@ -459,38 +377,41 @@ static bool read_null(struct reader *r, const struct member *m, bool before)
     return leat_json_read_word(&r->in, "null") && (skip || put_default(r, m));
 }
 
-/* Passes over the key of a field and its colon when they stand as everybody writes them. Keys
- * mostly come in the order of the numbers, so the search goes on where the last one ended. Returns
- * the number; 0: look closer. */
-static inline uint32_t known_key(struct reader *r, const struct leat_otlp_message *m, uint32_t last)
+/* The field whose key is at the cursor as everybody writes it: mostly the one that came after the
+ * last one in the object before; else keys mostly come in the order of the numbers. Passes over the
+ * key and its colon and returns the number; 0: look closer. */
+static inline uint32_t known_key(struct reader *r, struct object *o)
 {
     const uint8_t *at = r->in.at;
     size_t left = (size_t)(r->in.end - at);
+    uint32_t i = o->shape->next[o->last];
 
-    if (left < 2)
+    if (left < LEAT_QUICK_LEFT)
         return 0;
-    for (uint32_t n = 0, i = last + 1; n <= m->top; n++, i++) {
-        const struct leat_otlp_field *f;
-        if (i > m->top)
+    if (i != 0 && leat_quick_key(at, &o->m->fields[i])) {
+        r->in.at += o->m->fields[i].key_len;
+        return i;
+    }
+    i = o->last + 1;
+    for (uint32_t n = 0; n <= o->m->top; n++, i++) {
+        if (i > o->m->top)
             i = 1;
-        f = &m->fields[i];
-        if (f->name != NULL && (uint8_t)f->key[1] == at[1] && f->key_len <= left &&
-            memcmp(f->key, at, f->key_len) == 0) {
-            r->in.at += f->key_len;
+        if (o->m->fields[i].name != NULL && leat_quick_key(at, &o->m->fields[i])) {
+            r->in.at += o->m->fields[i].key_len;
+            o->shape->next[o->last] = (uint8_t)i;
             return i;
         }
     }
     return 0;
 }
 
-static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32_t last,
-                     uint32_t *ret)
+static inline bool read_key(struct reader *r, struct object *o, uint32_t *ret)
 {
     struct leat_json_string key;
     uint8_t plain[KEY_MAX];
 
     leat_json_read_blank(&r->in);
-    *ret = known_key(r, m, last);
+    *ret = known_key(r, o);
     if (*ret != 0)
         return true;
     if (!leat_json_read_string(&r->in, &key) ||
@@ -500,33 +421,35 @@ static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32
         bool fits = key.raw.len <= KEY_MAX;
         key.raw = leat_bytes(plain, fits ? leat_json_unescape(key.raw, plain, KEY_MAX) : 0);
     }
-    *ret = leat_otlp_field_named(m, key.raw);
+    *ret = leat_otlp_field_named(o->m, key.raw);
     return true;
 }
 
-static bool read_member(struct reader *r, const struct leat_otlp_message *m, uint32_t *last,
-                        uint32_t *seen)
+static bool read_member(struct reader *r, struct object *o)
 {
     struct member to;
     bool before, ok;
     uint8_t c;
 
-    if (!read_key(r, m, *last, &to.number))
+    if (!read_key(r, o, &to.number))
         return false;
     c = leat_json_read_peek(&r->in);
     if (to.number == 0 || c == 0)
         return leat_json_read_skip(&r->in);
-    *last = to.number;
-    to.f = &m->fields[to.number];
-    before = *seen >> to.number & 1;
-    *seen |= UINT32_C(1) << to.number;
+    o->last = to.number;
+    to.f = &o->m->fields[to.number];
+    to.tag = (uint8_t)(to.number << 3 | leat_quick_type(to.f));
+    before = o->seen >> to.number & 1;
+    o->seen |= UINT32_C(1) << to.number;
     to.always = before || to.f->optional || to.f->repeated;
     if (c == 'n')
         ok = read_null(r, &to, before);
+    else if (to.f->repeated)
+        ok = read_list(r, &to);
     else
-        ok = to.f->repeated ? read_list(r, &to) : read_value(r, &to);
+        ok = quick_value(r, &to) || read_value(r, &to);
     if (!ok && r->where == NULL) {
-        r->where = m;
+        r->where = o->m;
         r->what = to.f;
     }
     return ok;
@@ -534,7 +457,7 @@ static bool read_member(struct reader *r, const struct leat_otlp_message *m, uin
 
 static bool read_object(struct reader *r, const struct leat_otlp_message *m)
 {
-    uint32_t last = 0, seen = 0;
+    struct object o = {.m = m, .shape = &r->shapes[m->id]};
 
     if (!leat_json_read_char(&r->in, '{', "expected an object"))
         return false;
@@ -543,7 +466,7 @@ static bool read_object(struct reader *r, const struct leat_otlp_message *m)
         return true;
     }
     do {
-        if (!read_member(r, m, &last, &seen))
+        if (!read_member(r, &o))
             return false;
     } while (leat_json_read_more(&r->in, '}'));
     return r->in.wrong == NULL;
@@ -580,7 +503,7 @@ enum leat_json_result leat_otlp_from_json(enum leat_signal signal, struct leat_b
 
     *ret = NULL;
     *ret_count = (struct leat_otlp_count){0};
-    r.buf = leat_buf_new(budget, json.len / 2 + 4 * HEAD_MAX);
+    r.buf = leat_buf_new(budget, json.len / 2 + LEAT_QUICK_ROOM);
     if (r.buf == NULL) {
         leat_fail(err, "no memory for a request of %zu bytes of JSON", json.len);
         return LEAT_JSON_NO_MEMORY;

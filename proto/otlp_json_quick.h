@@ -15,9 +15,40 @@
 #include "proto/otlp.h"
 #include "proto/wire.h"
 
-#define LEAT_QUICK_MAX  96  /* characters of a string that is copied while it is looked at */
-#define LEAT_QUICK_ROOM 160 /* room for it and for what stands around it */
-#define LEAT_QUICK_LEFT 48  /* text that must follow, so that not every step asks for the end */
+#define LEAT_QUICK_MAX  112 /* a string of that many characters is copied while it is looked at */
+#define LEAT_QUICK_ROOM 320 /* room for an attribute of two such strings */
+#define LEAT_QUICK_LEFT 64  /* text that must follow, so that not every step asks for the end */
+
+/* Whether TEXT, a literal of 8 to 16 characters, is at `at`. */
+#define LEAT_QUICK_IS(AT, TEXT) leat_quick_same(AT, TEXT, sizeof TEXT - 1)
+
+static inline bool leat_quick_same(const uint8_t *at, const char *text, size_t len)
+{
+    uint64_t first, last, want_first, want_last;
+
+    memcpy(&first, at, 8);
+    memcpy(&want_first, text, 8);
+    memcpy(&last, at + len - 8, 8);
+    memcpy(&want_last, text + len - 8, 8);
+    return ((first ^ want_first) | (last ^ want_last)) == 0;
+}
+
+/* Whether the key of this field is at `at`, where LEAT_OTLP_KEY_MAX bytes can be read. */
+static inline bool leat_quick_key(const uint8_t *at, const struct leat_otlp_field *f)
+{
+#ifdef __SSE2__
+    const __m128i *text = (const __m128i *)(const void *)at;
+    const __m128i *key = (const __m128i *)(const void *)f->key;
+    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(text), _mm_loadu_si128(key));
+    __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(text + 1), _mm_loadu_si128(key + 1));
+    uint64_t same = (uint64_t)(unsigned)_mm_movemask_epi8(low) |
+                    (uint64_t)(unsigned)_mm_movemask_epi8(high) << 16;
+
+    return (unsigned)__builtin_ctzll(~same) >= f->key_len;
+#else
+    return memcmp(at, f->key, f->key_len) == 0;
+#endif
+}
 
 /* leat_otlp_wire_type() without a call. */
 static inline enum leat_wire_type leat_quick_type(const struct leat_otlp_field *f)
@@ -29,46 +60,103 @@ static inline enum leat_wire_type leat_quick_type(const struct leat_otlp_field *
     return f->kind == LEAT_OTLP_FIXED32 ? LEAT_FIXED32 : LEAT_VARINT;
 }
 
-/* Eight digits at once: bytes to pairs, pairs to fours, fours to eight. false: not all are digits.
- */
-static inline bool leat_quick_eight_digits(const uint8_t *at, uint64_t *ret)
+/* The digits at `at`, eight at most, where eight bytes can be read: returns how many, their value
+ * in *ret. All at once: bytes to pairs, pairs to fours, fours to eight. */
+static inline unsigned leat_quick_digits(const uint8_t *at, uint64_t *ret)
 {
-    uint64_t v;
+    uint64_t v, other;
+    unsigned bits = 64;
 
     memcpy(&v, at, 8);
-    if (((v + UINT64_C(0x4646464646464646)) | (v - UINT64_C(0x3030303030303030))) &
-        UINT64_C(0x8080808080808080))
-        return false;
-    v = (v & UINT64_C(0x0f0f0f0f0f0f0f0f)) * 2561 >> 8;
-    v = (v & UINT64_C(0x00ff00ff00ff00ff)) * 6553601 >> 16;
-    *ret = (v & UINT64_C(0x0000ffff0000ffff)) * UINT64_C(42949672960001) >> 32;
-    return true;
+    v ^= UINT64_C(0x3030303030303030); /* a digit's value; all else is 10 or more */
+    other = ((v + UINT64_C(0x7676767676767676)) | v) & UINT64_C(0x8080808080808080);
+    if (other != 0) {
+        bits = (unsigned)__builtin_ctzll(other) & ~7u;
+        v = v << 8 << (56 - bits); /* zeros in front, nothing behind */
+    }
+    v = v * 2561 >> 8 & UINT64_C(0x00ff00ff00ff00ff);
+    v = v * 6553601 >> 16 & UINT64_C(0x0000ffff0000ffff);
+    *ret = v * UINT64_C(42949672960001) >> 32;
+    return bits / 8;
 }
 
-/* An integer of up to 19 plain digits, perhaps in quotes. Returns the character after it, or NULL.
- */
-static inline const uint8_t *leat_quick_integer(const uint8_t *at, const uint8_t *end,
-                                                bool *negative, uint64_t *ret)
+/* An integer of up to 19 plain digits, perhaps in quotes, where LEAT_QUICK_LEFT bytes can be read.
+ * Returns the character after it, or NULL. */
+static inline const uint8_t *leat_quick_integer(const uint8_t *at, bool *negative, uint64_t *ret)
 {
-    bool quoted = at < end && *at == '"';
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    bool quoted = *at == '"';
     const uint8_t *digits;
-    uint64_t v = 0, eight;
+    unsigned n, more;
+    uint64_t v, next;
 
     at += quoted;
-    *negative = at < end && *at == '-';
+    *negative = *at == '-';
     at += *negative;
     digits = at;
-    while (at - digits <= 8 && end - at >= 8 && leat_quick_eight_digits(at, &eight)) {
-        v = v * 100000000 + eight;
-        at += 8;
-    }
-    for (; at < end && *at >= '0' && *at <= '9' && at - digits < 19; at++)
-        v = v * 10 + (uint64_t)(*at - '0');
-    if (at == digits || at == end || (*digits == '0' && at - digits > 1) ||
-        !(quoted ? *at == '"' : *at == ',' || *at == '}' || *at == ']'))
+    n = leat_quick_digits(at, &v);
+    if (n == 0 || (*digits == '0' && n > 1))
         return NULL;
+    at += n;
+    if (n == 8) {
+        n = leat_quick_digits(at, &next);
+        at += n;
+        if (n == 8) {
+            v = v * 100000000 + next;
+            n = leat_quick_digits(at, &next);
+            at += n;
+            more = 3;
+        } else {
+            more = 7;
+        }
+        if (n > more)
+            return NULL;
+        v = v * powers[n] + next;
+    }
     *ret = v;
+    if (quoted ? *at != '"' : *at != ',' && *at != '}' && *at != ']')
+        return NULL;
     return at + quoted;
+}
+
+/* The range of each integer kind: -min to max. */
+static inline bool leat_quick_in_range(enum leat_otlp_kind kind, bool negative, uint64_t v)
+{
+    static const struct {
+        uint64_t min, max;
+    } range[LEAT_OTLP_KINDS] = {
+        [LEAT_OTLP_ENUM] = {(uint64_t)INT32_MAX + 1, INT32_MAX},
+        [LEAT_OTLP_UINT32] = {0, UINT32_MAX},
+        [LEAT_OTLP_UINT64] = {0, UINT64_MAX},
+        [LEAT_OTLP_INT64] = {(uint64_t)INT64_MAX + 1, INT64_MAX},
+        [LEAT_OTLP_SINT32] = {(uint64_t)INT32_MAX + 1, INT32_MAX},
+        [LEAT_OTLP_FIXED32] = {0, UINT32_MAX},
+        [LEAT_OTLP_FIXED64] = {0, UINT64_MAX},
+        [LEAT_OTLP_SFIXED64] = {(uint64_t)INT64_MAX + 1, INT64_MAX},
+    };
+
+    return v <= (negative ? range[kind].min : range[kind].max);
+}
+
+/* What stands for this integer on the wire. */
+static inline uint64_t leat_quick_signed(enum leat_otlp_kind kind, bool negative, uint64_t v)
+{
+    if (negative)
+        v = -v;
+    return kind == LEAT_OTLP_SINT32 ? (uint32_t)(v << 1) ^ (uint32_t) - (v >> 63) : v;
+}
+
+/* A scalar of this field, which is not of bytes: to `to`, which has 8 or 10 bytes. Returns the byte
+ * after it. */
+static inline uint8_t *leat_quick_put(uint8_t *to, const struct leat_otlp_field *f, uint64_t v)
+{
+    size_t size;
+
+    if (leat_quick_type(f) == LEAT_VARINT)
+        return leat_wire_put_varint(to, v);
+    size = leat_quick_type(f) == LEAT_FIXED64 ? 8 : 4;
+    memcpy(to, &v, 8); /* little-endian hosts only, as in wire.h */
+    return to + size;
 }
 
 /* The doubles that JSON has no number for. Returns how many characters they took; 0: none is there.
@@ -102,30 +190,64 @@ static inline unsigned leat_quick_hex(const uint8_t *at)
     return v[0] << 4 | v[1];
 }
 
-/* An id of `len` hex digits, at `at`, to `to`: 1, 0 when all of it is zero, or -1: not hex digits.
- */
+#ifdef __SSE2__
+/* The eight bytes that 16 hex digits stand for; false: not hex digits. */
+static inline bool leat_quick_hex16(const uint8_t *at, uint64_t *ret)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i low = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* signed: above ASCII is below all */
+    __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)),
+                                  _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
+    __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(low, _mm_set1_epi8('a' - 1)),
+                                   _mm_cmplt_epi8(low, _mm_set1_epi8('f' + 1)));
+    __m128i nibble = _mm_add_epi8(_mm_and_si128(v, _mm_set1_epi8(0x0f)),
+                                  _mm_and_si128(letter, _mm_set1_epi8(9)));
+    __m128i pair = _mm_or_si128(_mm_slli_epi16(nibble, 4), _mm_srli_epi16(nibble, 8));
+
+    pair = _mm_packus_epi16(_mm_and_si128(pair, _mm_set1_epi16(0x00ff)), _mm_setzero_si128());
+    _mm_storel_epi64((__m128i *)(void *)ret, pair);
+    return _mm_movemask_epi8(_mm_or_si128(digit, letter)) == 0xffff;
+}
+#else
+static inline bool leat_quick_hex16(const uint8_t *at, uint64_t *ret)
+{
+    uint8_t out[8];
+    unsigned all = 0;
+
+    for (size_t i = 0; i < 8; i++) {
+        unsigned v = leat_quick_hex(at + 2 * i);
+        all |= v;
+        out[i] = (uint8_t)v;
+    }
+    memcpy(ret, out, 8);
+    return all <= 255;
+}
+#endif
+
+/* An id of 16 or 32 hex digits, at `at`, to `to`, which may be the same place: 1, 0 when all of it
+ * is zero, or -1: not hex digits. */
 static inline int leat_quick_id(const uint8_t *at, size_t len, uint8_t *to)
 {
-    unsigned any = 0;
+    uint64_t first, second = 0;
 
-    for (size_t i = 0; i < len / 2; i++) {
-        unsigned v = leat_quick_hex(at + 2 * i);
-        any |= v;
-        to[i] = (uint8_t)v;
-    }
-    return any > 255 ? -1 : any != 0;
+    if (!leat_quick_hex16(at, &first) || (len > 16 && !leat_quick_hex16(at + 16, &second)))
+        return -1;
+    memcpy(to, &first, 8);
+    if (len > 16)
+        memcpy(to + 8, &second, 8);
+    return (first | second) != 0;
 }
 
-/* Copies the characters of a string from `from` on, as long as they are plain ASCII, up to
- * LEAT_QUICK_MAX; writes up to 15 bytes past them. Returns how many there were before the closing
- * quote, or SIZE_MAX: it is longer, is near the end of the text, or has something else in it. */
+/* Copies the characters of a string from `from` on, as long as they are plain ASCII; writes up to
+ * 15 bytes past them. Returns how many there were before the closing quote, at most LEAT_QUICK_MAX
+ * + 15, or SIZE_MAX: it is longer, is near the end of the text, or has something else in it. */
 static inline size_t leat_quick_copy(const uint8_t *from, const uint8_t *end, uint8_t *to)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
     const __m128i blank = _mm_set1_epi8(' ');
 
-    for (size_t n = 0; n < LEAT_QUICK_MAX && end - from >= (ptrdiff_t)n + 16; n += 16) {
+    for (size_t n = 0; n <= LEAT_QUICK_MAX && end - from >= (ptrdiff_t)n + 16; n += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(from + n));
         /* signed: bytes above ASCII are below the blank too */
         __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
@@ -136,80 +258,115 @@ static inline size_t leat_quick_copy(const uint8_t *from, const uint8_t *end, ui
             return from[n] == '"' ? n : SIZE_MAX;
         }
     }
-#else
-    (void)from;
-    (void)end;
-    (void)to;
-#endif
     return SIZE_MAX;
+#else
+    for (size_t n = 0; n < LEAT_QUICK_MAX + 16 && from + n < end; n++) {
+        to[n] = from[n];
+        if (from[n] == '"')
+            return n;
+        if (from[n] == '\\' || from[n] < ' ' || from[n] > 127)
+            break;
+    }
+    return SIZE_MAX;
+#endif
 }
 
-/* The value of an attribute from its type's name on, as an AnyValue at `to`; returns the character
- * after it, or NULL. */
-static inline const uint8_t *leat_quick_value(const uint8_t *at, const uint8_t *end, uint8_t *to,
-                                              size_t *ret_len)
+/* A string value from its quote on, as field `tag` (of one byte) at *to; left out when it is empty
+ * and not `always`. Returns the character after it and moves *to, or NULL. */
+static inline const uint8_t *leat_quick_string(const uint8_t *at, const uint8_t *end, uint8_t tag,
+                                               bool always, uint8_t **to)
 {
     size_t len;
-    uint64_t v = 0;
 
-    if (memcmp(at, "stringValue\":\"", 14) == 0) {
-        len = leat_quick_copy(at + 14, end, to + 2);
-        if (len == SIZE_MAX)
+    if (*at != '"')
+        return NULL;
+    len = leat_quick_copy(at + 1, end, *to + 2);
+    if (len == SIZE_MAX)
+        return NULL;
+    (*to)[0] = tag;
+    (*to)[1] = (uint8_t)len;
+    if (len != 0 || always)
+        *to += 2 + len;
+    return at + 2 + len;
+}
+
+/* An id from its quote on, as above. */
+static inline const uint8_t *leat_quick_id_value(const uint8_t *at, size_t digits, uint8_t tag,
+                                                 bool always, uint8_t **to)
+{
+    int found;
+
+    if (at[0] != '"' || at[1 + digits] != '"')
+        return NULL;
+    found = leat_quick_id(at + 1, digits, *to + 2);
+    if (found <= 0 && (found < 0 || always))
+        return NULL;
+    (*to)[0] = tag;
+    (*to)[1] = (uint8_t)(digits / 2);
+    if (found != 0)
+        *to += 2 + digits / 2;
+    return at + 2 + digits;
+}
+
+/* What an AnyValue of one plain scalar holds, from its brace on; at *to, which is moved. Returns
+ * the character after its other brace, or NULL. */
+static inline const uint8_t *leat_quick_any_value(const uint8_t *at, const uint8_t *end,
+                                                  uint8_t **to)
+{
+    uint64_t v;
+    bool negative;
+
+    if (LEAT_QUICK_IS(at, "{\"stringValue\":\"")) {
+        at = leat_quick_string(at + 15, end, 1 << 3 | LEAT_BYTES, true, to);
+    } else if (LEAT_QUICK_IS(at, "{\"intValue\":")) {
+        at = leat_quick_integer(at + 12, &negative, &v);
+        if (at == NULL || !leat_quick_in_range(LEAT_OTLP_INT64, negative, v))
             return NULL;
-        to[0] = 1 << 3 | LEAT_BYTES;
-        to[1] = (uint8_t)len;
-        *ret_len = len + 2;
-        return at + 14 + len + 1;
-    }
-    if (memcmp(at, "intValue\":\"", 11) == 0) {
-        for (at += 11, len = 0; len < 16 && at[len] >= '0' && at[len] <= '9'; len++)
-            v = v * 10 + (uint64_t)(at[len] - '0');
-        if (len == 0 || at[len] != '"' || (at[0] == '0' && len > 1))
+        **to = 3 << 3 | LEAT_VARINT;
+        *to = leat_wire_put_varint(*to + 1, negative ? -v : v);
+    } else if (LEAT_QUICK_IS(at, "{\"boolValue\":")) {
+        bool yes = memcmp(at + 13, "true", 4) == 0;
+        if (!yes && memcmp(at + 13, "false", 5) != 0)
             return NULL;
-        to[0] = 3 << 3 | LEAT_VARINT;
-        *ret_len = (size_t)(leat_wire_put_varint(to + 1, v) - to);
-        return at + len + 1;
+        (*to)[0] = 2 << 3 | LEAT_VARINT;
+        (*to)[1] = yes;
+        *to += 2;
+        at += yes ? 17 : 18;
+    } else {
+        return NULL;
     }
-    if (memcmp(at, "boolValue\":true", 15) == 0) {
-        to[0] = 2 << 3 | LEAT_VARINT;
-        to[1] = 1;
-        *ret_len = 2;
-        return at + 15;
-    }
-    return NULL;
+    return at != NULL && at < end && *at == '}' ? at + 1 : NULL;
 }
 
 /* An attribute as SDKs write it, {"key":"…","value":{"stringValue":"…"}} without blanks, short and
- * in ASCII, from `at` on: as sub-message `field` (at most 15) at `to`, which has 2 *
- * LEAT_QUICK_ROOM bytes. Returns the character after it and in *ret_to the byte after what was
- * written; NULL: it is something else. */
+ * in ASCII, from `at` on: as sub-message `tag` (of one byte) at *to, which has LEAT_QUICK_ROOM
+ * bytes. Returns the character after it and moves *to; NULL: it is something else. */
 static inline const uint8_t *leat_quick_attribute(const uint8_t *at, const uint8_t *end,
-                                                  uint32_t field, uint8_t *to, uint8_t **ret_to)
+                                                  uint8_t tag, uint8_t **to)
 {
-    size_t key, value, len;
+    uint8_t *start = *to, *value, *after;
+    size_t key;
 
-    if (end - at < LEAT_QUICK_LEFT || memcmp(at, "{\"key\":\"", 8) != 0)
+    if (end - at < LEAT_QUICK_LEFT || !LEAT_QUICK_IS(at, "{\"key\":\""))
         return NULL;
-    key = leat_quick_copy(at + 8, end, to + 4);
+    key = leat_quick_copy(at + 8, end, start + 4);
     if (key == SIZE_MAX || key == 0)
         return NULL;
     at += 8 + key;
-    if (end - at < LEAT_QUICK_LEFT || memcmp(at, "\",\"value\":{\"", 12) != 0)
+    if (end - at < LEAT_QUICK_LEFT || !LEAT_QUICK_IS(at, "\",\"value\":"))
         return NULL;
-    at = leat_quick_value(at + 12, end, to + 4 + key + 2, &value);
-    if (at == NULL || end - at < 2 || at[0] != '}' || at[1] != '}')
+    value = after = start + 4 + key + 2;
+    at = leat_quick_any_value(at + 10, end, &after);
+    if (at == NULL || at == end || *at != '}' || after - start > 2 + 127)
         return NULL;
-    len = 2 + key + 2 + value;
-    if (len > 127)
-        return NULL;
-    to[0] = (uint8_t)(field << 3 | LEAT_BYTES);
-    to[1] = (uint8_t)len;
-    to[2] = 1 << 3 | LEAT_BYTES;
-    to[3] = (uint8_t)key;
-    to[4 + key] = 2 << 3 | LEAT_BYTES;
-    to[5 + key] = (uint8_t)value;
-    *ret_to = to + 2 + len;
-    return at + 2;
+    start[0] = tag;
+    start[1] = (uint8_t)(after - start - 2);
+    start[2] = 1 << 3 | LEAT_BYTES;
+    start[3] = (uint8_t)key;
+    value[-2] = 2 << 3 | LEAT_BYTES;
+    value[-1] = (uint8_t)(after - value);
+    *to = after;
+    return at + 1;
 }
 
 #endif
