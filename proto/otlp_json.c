@@ -53,7 +53,6 @@ struct object {
 struct member {
     const struct leat_otlp_field *f;
     uint32_t number;
-    uint8_t tag; /* on the wire, when the number is at most TAG_MAX */
     bool always; /* defaults are written too: presence, elements of a list, said before */
 };
 
@@ -277,75 +276,27 @@ static bool packed(struct reader *r, const struct member *m)
  * behind one; false: it is before something else. */
 static bool quick_attributes(struct reader *r, const struct member *m)
 {
-    const uint8_t *after;
+    const uint8_t *at = r->in.at, *end = r->in.end, *after;
+    uint8_t tag = (uint8_t)(m->number << 3 | LEAT_BYTES), *to = r->at;
 
     if (r->values == LEAT_OTLP_DEPTH || m->number > TAG_MAX)
         return false;
-    for (;; r->in.at++) {
-        uint8_t *to = r->at;
-        if (!room(r, LEAT_QUICK_ROOM))
-            return false;
-        after = leat_quick_attribute(r->in.at, r->in.end, m->tag, &to);
-        if (after == NULL)
-            return false;
-        r->in.at = after;
-        r->at = to;
-        if (after == r->in.end || *after != ',')
-            return true;
-    }
-}
-
-/* A value of the usual shape, in one go. false: it is something else, nothing was read. */
-static inline bool quick_value(struct reader *r, const struct member *m)
-{
-    enum leat_otlp_kind kind = (enum leat_otlp_kind)m->f->kind;
-    const uint8_t *at = r->in.at;
-    uint8_t *to = r->at;
-    uint64_t v;
-    bool negative;
-
-    if (r->in.end - at < LEAT_QUICK_LEFT || r->end - to < LEAT_QUICK_ROOM || m->number > TAG_MAX)
-        return false;
-    switch (kind) {
-    case LEAT_OTLP_STRING:
-        at = leat_quick_string(at, r->in.end, m->tag, m->always, &to);
-        break;
-    case LEAT_OTLP_TRACE_ID:
-        at = leat_quick_id_value(at, TRACE_DIGITS, m->tag, m->always, &to);
-        break;
-    case LEAT_OTLP_SPAN_ID:
-        at = leat_quick_id_value(at, SPAN_DIGITS, m->tag, m->always, &to);
-        break;
-    case LEAT_OTLP_MESSAGE:
-        if (m->f->message != &leat_otlp_any_value || r->values == LEAT_OTLP_DEPTH)
-            return false;
-        to += 2;
-        at = leat_quick_any_value(at, r->in.end, &to);
-        if (at == NULL || to - r->at > 2 + 127)
-            return false;
-        r->at[0] = m->tag;
-        r->at[1] = (uint8_t)(to - r->at - 2);
-        break;
-    case LEAT_OTLP_BOOL:
-    case LEAT_OTLP_DOUBLE:
-    case LEAT_OTLP_BLOB:
-        return false;
-    default:
-        if (kind == LEAT_OTLP_ENUM && *at == '"')
-            return false;
-        at = leat_quick_integer(at, &negative, &v);
-        if (at == NULL || !leat_quick_in_range(kind, negative, v))
-            return false;
-        if (v != 0 || m->always) {
-            *to = m->tag;
-            to = leat_quick_put(to + 1, m->f, leat_quick_signed(kind, negative, v));
+    for (;; at++) {
+        if (r->end - to < LEAT_QUICK_ROOM) {
+            r->at = to;
+            if (!grow(r, LEAT_QUICK_ROOM))
+                return false;
+            to = r->at;
         }
+        after = leat_quick_attribute(at, end, tag, &to);
+        if (after != NULL)
+            at = after;
+        if (after == NULL || at == end || *at != ',')
+            break;
     }
-    if (at == NULL)
-        return false;
     r->in.at = at;
     r->at = to;
-    return true;
+    return after != NULL;
 }
 
 static bool read_list(struct reader *r, const struct member *m)
@@ -377,27 +328,125 @@ static bool read_null(struct reader *r, const struct member *m, bool before)
     return leat_json_read_word(&r->in, "null") && (skip || put_default(r, m));
 }
 
-/* The field whose key is at the cursor as everybody writes it: mostly the one that came after the
- * last one in the object before; else keys mostly come in the order of the numbers. Passes over the
- * key and its colon and returns the number; 0: look closer. */
-static inline uint32_t known_key(struct reader *r, struct object *o)
+/* A value of the usual shape of field `number`, from `at` on, to *to. Returns the character after
+ * it and moves *to, or NULL: it is something else. */
+static inline const uint8_t *quick_value(const struct reader *r, const struct leat_otlp_field *f,
+                                         uint32_t number, bool always, const uint8_t *at,
+                                         uint8_t **to)
+{
+    enum leat_otlp_kind kind = (enum leat_otlp_kind)f->kind;
+    uint8_t *start = *to, bytes_tag = (uint8_t)(number << 3 | LEAT_BYTES);
+    uint64_t v;
+    bool negative = false;
+
+    switch (kind) {
+    case LEAT_OTLP_STRING:
+        return leat_quick_string(at, r->in.end, bytes_tag, always, to);
+    case LEAT_OTLP_TRACE_ID:
+        return leat_quick_id_value(at, TRACE_DIGITS, bytes_tag, always, to);
+    case LEAT_OTLP_SPAN_ID:
+        return leat_quick_id_value(at, SPAN_DIGITS, bytes_tag, always, to);
+    case LEAT_OTLP_MESSAGE:
+        if (f->message != &leat_otlp_any_value || r->values == LEAT_OTLP_DEPTH)
+            return NULL;
+        *to += 2;
+        at = leat_quick_any_value(at, r->in.end, to);
+        if (*to - start > 2 + 127)
+            return NULL;
+        start[0] = bytes_tag;
+        start[1] = (uint8_t)(*to - start - 2);
+        return at;
+    case LEAT_OTLP_FIXED64: {
+        const uint8_t *after = leat_quick_nanos(at, &v);
+        if (after == NULL)
+            break;
+        *start = (uint8_t)(number << 3 | LEAT_FIXED64);
+        memcpy(start + 1, &v, 8);
+        *to = start + 9;
+        return after;
+    }
+    case LEAT_OTLP_ENUM:
+        if (*at == '"')
+            return NULL;
+        break;
+    case LEAT_OTLP_BOOL:
+    case LEAT_OTLP_DOUBLE:
+    case LEAT_OTLP_BLOB:
+        return NULL;
+    default:
+        break;
+    }
+    at = leat_quick_integer(at, &negative, &v);
+    if (at == NULL || !leat_quick_in_range(kind, negative, v))
+        return NULL;
+    if (v != 0 || always) {
+        *start = (uint8_t)(number << 3 | leat_quick_type(f));
+        *to = leat_quick_put(start + 1, f, leat_quick_signed(kind, negative, v));
+    }
+    return at;
+}
+
+/* Members of the usual shape, as many as stand here one after the other with the keys that are
+ * expected. true: the cursor is behind one. false: it is before something else, which is the value
+ * of *number when that is not 0. */
+static bool quick_members(struct reader *r, struct object *o, uint32_t *number)
+{
+    const uint8_t *at = r->in.at, *end = r->in.end;
+    uint8_t *to = r->at, *room_end = r->end;
+    uint32_t last = o->last, seen = o->seen;
+    bool behind = false;
+
+    *number = 0;
+    while (end - at >= LEAT_QUICK_LEFT && room_end - to >= LEAT_QUICK_ROOM) {
+        uint32_t n = o->shape->next[last];
+        const struct leat_otlp_field *f = &o->m->fields[n];
+        bool always = f->optional || (seen >> n & 1);
+        const uint8_t *after;
+        uint8_t *written = to;
+
+        if (n == 0 || !leat_quick_key(at, f))
+            break;
+        at += f->key_len;
+        after = f->repeated || n > TAG_MAX ? NULL : quick_value(r, f, n, always, at, &written);
+        if (after == NULL) {
+            *number = n;
+            break;
+        }
+        at = after;
+        to = written;
+        last = n;
+        seen |= UINT32_C(1) << n;
+        behind = at == end || *at != ',';
+        if (behind)
+            break;
+        at++;
+    }
+    r->in.at = at;
+    r->at = to;
+    o->last = last;
+    o->seen = seen;
+    return behind;
+}
+
+/* The field whose key is at the cursor as everybody writes it. Keys mostly come in the order of the
+ * numbers; what comes is expected next time. Passes over the key and its colon and returns the
+ * number; 0: look closer. */
+static uint32_t known_key(struct reader *r, struct object *o)
 {
     const uint8_t *at = r->in.at;
     size_t left = (size_t)(r->in.end - at);
-    uint32_t i = o->shape->next[o->last];
+    uint32_t i = o->last + 1;
 
-    if (left < LEAT_QUICK_LEFT)
+    if (left < 2)
         return 0;
-    if (i != 0 && leat_quick_key(at, &o->m->fields[i])) {
-        r->in.at += o->m->fields[i].key_len;
-        return i;
-    }
-    i = o->last + 1;
     for (uint32_t n = 0; n <= o->m->top; n++, i++) {
+        const struct leat_otlp_field *f;
         if (i > o->m->top)
             i = 1;
-        if (o->m->fields[i].name != NULL && leat_quick_key(at, &o->m->fields[i])) {
-            r->in.at += o->m->fields[i].key_len;
+        f = &o->m->fields[i];
+        if (f->name != NULL && (uint8_t)f->key[1] == at[1] && f->key_len <= left &&
+            memcmp(f->key, at, f->key_len) == 0) {
+            r->in.at += f->key_len;
             o->shape->next[o->last] = (uint8_t)i;
             return i;
         }
@@ -405,7 +454,7 @@ static inline uint32_t known_key(struct reader *r, struct object *o)
     return 0;
 }
 
-static inline bool read_key(struct reader *r, struct object *o, uint32_t *ret)
+static bool read_key(struct reader *r, struct object *o, uint32_t *ret)
 {
     struct leat_json_string key;
     uint8_t plain[KEY_MAX];
@@ -425,29 +474,23 @@ static inline bool read_key(struct reader *r, struct object *o, uint32_t *ret)
     return true;
 }
 
-static bool read_member(struct reader *r, struct object *o)
+/* The value of the member of this number; 0: nobody's. */
+static bool read_member(struct reader *r, struct object *o, uint32_t number)
 {
-    struct member to;
+    struct member to = {.f = &o->m->fields[number], .number = number};
+    uint8_t c = leat_json_read_peek(&r->in);
     bool before, ok;
-    uint8_t c;
 
-    if (!read_key(r, o, &to.number))
-        return false;
-    c = leat_json_read_peek(&r->in);
-    if (to.number == 0 || c == 0)
+    if (number == 0 || c == 0)
         return leat_json_read_skip(&r->in);
-    o->last = to.number;
-    to.f = &o->m->fields[to.number];
-    to.tag = (uint8_t)(to.number << 3 | leat_quick_type(to.f));
-    before = o->seen >> to.number & 1;
-    o->seen |= UINT32_C(1) << to.number;
+    before = o->seen >> number & 1;
+    o->last = number;
+    o->seen |= UINT32_C(1) << number;
     to.always = before || to.f->optional || to.f->repeated;
     if (c == 'n')
         ok = read_null(r, &to, before);
-    else if (to.f->repeated)
-        ok = read_list(r, &to);
     else
-        ok = quick_value(r, &to) || read_value(r, &to);
+        ok = to.f->repeated ? read_list(r, &to) : read_value(r, &to);
     if (!ok && r->where == NULL) {
         r->where = o->m;
         r->what = to.f;
@@ -458,6 +501,7 @@ static bool read_member(struct reader *r, struct object *o)
 static bool read_object(struct reader *r, const struct leat_otlp_message *m)
 {
     struct object o = {.m = m, .shape = &r->shapes[m->id]};
+    uint32_t number;
 
     if (!leat_json_read_char(&r->in, '{', "expected an object"))
         return false;
@@ -466,7 +510,9 @@ static bool read_object(struct reader *r, const struct leat_otlp_message *m)
         return true;
     }
     do {
-        if (!read_member(r, &o))
+        if (quick_members(r, &o, &number))
+            continue;
+        if ((number == 0 && !read_key(r, &o, &number)) || !read_member(r, &o, number))
             return false;
     } while (leat_json_read_more(&r->in, '}'));
     return r->in.wrong == NULL;

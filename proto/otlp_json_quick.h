@@ -60,63 +60,107 @@ static inline enum leat_wire_type leat_quick_type(const struct leat_otlp_field *
     return f->kind == LEAT_OTLP_FIXED32 ? LEAT_FIXED32 : LEAT_VARINT;
 }
 
-/* The digits at `at`, eight at most, where eight bytes can be read: returns how many, their value
- * in *ret. All at once: bytes to pairs, pairs to fours, fours to eight. */
-static inline unsigned leat_quick_digits(const uint8_t *at, uint64_t *ret)
+#define LEAT_QUICK_EACH(BYTE) (UINT64_C(0x0101010101010101) * (BYTE))
+
+/* Eight characters as the values of eight digits; those that are none are 10 or more. */
+static inline uint64_t leat_quick_eight(const uint8_t *at)
 {
-    uint64_t v, other;
-    unsigned bits = 64;
+    uint64_t v;
 
     memcpy(&v, at, 8);
-    v ^= UINT64_C(0x3030303030303030); /* a digit's value; all else is 10 or more */
-    other = ((v + UINT64_C(0x7676767676767676)) | v) & UINT64_C(0x8080808080808080);
-    if (other != 0) {
-        bits = (unsigned)__builtin_ctzll(other) & ~7u;
+    return v ^ LEAT_QUICK_EACH('0');
+}
+
+/* The top bits of those that are no digits; exact up to the first of them. */
+static inline uint64_t leat_quick_others(uint64_t eight)
+{
+    return ((eight + LEAT_QUICK_EACH(0x80 - 10)) | eight) & LEAT_QUICK_EACH(0x80);
+}
+
+/* The number that eight digits are: to pairs, pairs to fours, fours to eight. */
+static inline uint64_t leat_quick_number(uint64_t eight)
+{
+    eight = eight * (10 << 8 | 1) >> 8 & UINT64_C(0x00ff00ff00ff00ff);
+    eight = eight * (100 << 16 | 1) >> 16 & UINT64_C(0x0000ffff0000ffff);
+    return eight * (UINT64_C(10000) << 32 | 1) >> 32;
+}
+
+/* The digits at `at`, eight at most, where eight bytes can be read: returns how many, their value
+ * in *ret. */
+static inline unsigned leat_quick_digits(const uint8_t *at, uint64_t *ret)
+{
+    uint64_t v = leat_quick_eight(at), others = leat_quick_others(v);
+    unsigned bits = 64;
+
+    if (others != 0) {
+        bits = (unsigned)__builtin_ctzll(others) & ~7u;
         v = v << 8 << (56 - bits); /* zeros in front, nothing behind */
     }
-    v = v * 2561 >> 8 & UINT64_C(0x00ff00ff00ff00ff);
-    v = v * 6553601 >> 16 & UINT64_C(0x0000ffff0000ffff);
-    *ret = v * UINT64_C(42949672960001) >> 32;
+    *ret = leat_quick_number(v);
     return bits / 8;
+}
+
+/* Goes on after eight digits, of which *v is the value, up to 19. Returns the character after them,
+ * or NULL: there are more. */
+static inline const uint8_t *leat_quick_more_digits(const uint8_t *at, uint64_t *v)
+{
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+    uint64_t next;
+    unsigned n = leat_quick_digits(at, &next), max = 7;
+
+    at += n;
+    if (n == 8) {
+        *v = *v * 100000000 + next;
+        n = leat_quick_digits(at, &next);
+        at += n;
+        max = 3;
+    }
+    if (n > max)
+        return NULL;
+    *v = *v * powers[n] + next;
+    return at;
 }
 
 /* An integer of up to 19 plain digits, perhaps in quotes, where LEAT_QUICK_LEFT bytes can be read.
  * Returns the character after it, or NULL. */
 static inline const uint8_t *leat_quick_integer(const uint8_t *at, bool *negative, uint64_t *ret)
 {
-    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
     bool quoted = *at == '"';
-    const uint8_t *digits;
-    unsigned n, more;
-    uint64_t v, next;
+    unsigned n;
 
     at += quoted;
     *negative = *at == '-';
     at += *negative;
-    digits = at;
-    n = leat_quick_digits(at, &v);
-    if (n == 0 || (*digits == '0' && n > 1))
+    n = leat_quick_digits(at, ret);
+    if (n == 0 || (*at == '0' && n > 1))
         return NULL;
     at += n;
     if (n == 8) {
-        n = leat_quick_digits(at, &next);
-        at += n;
-        if (n == 8) {
-            v = v * 100000000 + next;
-            n = leat_quick_digits(at, &next);
-            at += n;
-            more = 3;
-        } else {
-            more = 7;
-        }
-        if (n > more)
+        at = leat_quick_more_digits(at, ret);
+        if (at == NULL)
             return NULL;
-        v = v * powers[n] + next;
     }
-    *ret = v;
     if (quoted ? *at != '"' : *at != ',' && *at != '}' && *at != ']')
         return NULL;
     return at + quoted;
+}
+
+/* A number of 19 digits in quotes, as nanoseconds since 1970 are written. As above. */
+static inline const uint8_t *leat_quick_nanos(const uint8_t *at, uint64_t *ret)
+{
+    uint64_t first, second, last;
+
+    if (at[0] != '"' || at[20] != '"' || at[1] == '0')
+        return NULL;
+    first = leat_quick_eight(at + 1);
+    second = leat_quick_eight(at + 9);
+    last = leat_quick_eight(at + 12);
+    if ((leat_quick_others(first) | leat_quick_others(second) | leat_quick_others(last)) != 0)
+        return NULL;
+    last >>= 40; /* the three digits that are left */
+    last = (last & 0xff) * 100 + (last >> 8 & 0xff) * 10 + (last >> 16);
+    *ret = (leat_quick_number(first) * 100000000 + leat_quick_number(second)) * 1000 + last;
+    return at + 21;
 }
 
 /* The range of each integer kind: -min to max. */
@@ -244,15 +288,17 @@ static inline int leat_quick_id(const uint8_t *at, size_t len, uint8_t *to)
 static inline size_t leat_quick_copy(const uint8_t *from, const uint8_t *end, uint8_t *to)
 {
 #ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    const __m128i blank = _mm_set1_epi8(' ');
+    /* With this bit turned the quote is ' ', and nothing else is: signed, all that ends a run of
+     * plain characters is below '!' then, except the backslash. */
+    const __m128i turn = _mm_set1_epi8('"' ^ ' '), mark = _mm_set1_epi8('!');
+    const __m128i slash = _mm_set1_epi8('\\');
 
     for (size_t n = 0; n <= LEAT_QUICK_MAX && end - from >= (ptrdiff_t)n + 16; n += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(from + n));
-        /* signed: bytes above ASCII are below the blank too */
-        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
-        unsigned hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(stop, _mm_cmplt_epi8(v, blank)));
+        __m128i low = _mm_cmpgt_epi8(mark, _mm_xor_si128(v, turn));
+        unsigned hit;
         _mm_storeu_si128((__m128i *)(void *)(to + n), v);
+        hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, slash)));
         if (hit != 0) {
             n += (unsigned)__builtin_ctz(hit);
             return from[n] == '"' ? n : SIZE_MAX;
