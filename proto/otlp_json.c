@@ -14,12 +14,9 @@
 #include "proto/otlp_view.h"
 #include "proto/wire.h"
 
-#define HEAD_MAX     20 /* a tag and a length, or a tag and a scalar */
-#define KEY_MAX      64 /* an escaped key that is longer is nobody's */
-#define CONTAINERS   3  /* levels of messages that hold most of the text behind them */
-#define TAG_MAX      15 /* fields up to this number have a tag of one byte */
-#define TRACE_DIGITS 32
-#define SPAN_DIGITS  16
+#define HEAD_MAX   20 /* a tag and a length, or a tag and a scalar */
+#define KEY_MAX    64 /* an escaped key that is longer is nobody's */
+#define CONTAINERS 3  /* levels of messages that hold most of the text behind them */
 
 /* What the messages of one kind looked like so far in this request. It is only a guess at the next
  * one: how long its length is, and which key comes after which. */
@@ -39,14 +36,6 @@ struct reader {
     const struct leat_otlp_message *where; /* the error is in this field of this message */
     const struct leat_otlp_field *what;
     struct shape shapes[LEAT_OTLP_MESSAGES];
-};
-
-/* The object that is being read. */
-struct object {
-    const struct leat_otlp_message *m;
-    struct shape *shape;
-    uint32_t last; /* number of the member before; 0: none */
-    uint32_t seen; /* bit n: field n was there */
 };
 
 /* One member of an object: where its value goes. */
@@ -153,7 +142,7 @@ static long decode(struct reader *r, enum leat_otlp_kind kind, uint8_t *to, size
     }
     if (len == 0)
         return 0;
-    if (len != (kind == LEAT_OTLP_TRACE_ID ? TRACE_DIGITS : SPAN_DIGITS)) {
+    if (len != (kind == LEAT_OTLP_TRACE_ID ? LEAT_QUICK_TRACE_DIGITS : LEAT_QUICK_SPAN_DIGITS)) {
         wrong(r, start,
               kind == LEAT_OTLP_TRACE_ID ? "a trace id has 32 hex digits"
                                          : "a span id has 16 hex digits");
@@ -272,31 +261,29 @@ static bool packed(struct reader *r, const struct member *m)
     return r->in.wrong == NULL && close_message(r, &o);
 }
 
-/* Attributes of the usual shape, as many as stand here one after the other. true: the cursor is
- * behind one; false: it is before something else. */
-static bool quick_attributes(struct reader *r, const struct member *m)
+/* As leat_quick_attributes(), in the reader's terms. */
+static bool quick_attributes(struct reader *r, uint32_t number)
 {
-    const uint8_t *at = r->in.at, *end = r->in.end, *after;
-    uint8_t tag = (uint8_t)(m->number << 3 | LEAT_BYTES), *to = r->at;
+    struct leat_quick q = {r->in.at, r->in.end, r->at, r->end};
+    bool behind;
 
-    if (r->values == LEAT_OTLP_DEPTH || m->number > TAG_MAX)
+    if (r->values == LEAT_OTLP_DEPTH)
         return false;
-    for (;; at++) {
-        if (r->end - to < LEAT_QUICK_ROOM) {
-            r->at = to;
-            if (!grow(r, LEAT_QUICK_ROOM))
-                return false;
-            to = r->at;
-        }
-        after = leat_quick_attribute(at, end, tag, &to);
-        if (after != NULL)
-            at = after;
-        if (after == NULL || at == end || *at != ',')
-            break;
-    }
-    r->in.at = at;
-    r->at = to;
-    return after != NULL;
+    behind = leat_quick_attributes(&q, number);
+    r->in.at = q.at;
+    r->at = q.to;
+    return behind;
+}
+
+/* As leat_quick_members(), in the reader's terms. */
+static bool quick_members(struct reader *r, struct leat_quick_object *o, uint32_t *number)
+{
+    struct leat_quick q = {r->in.at, r->in.end, r->at, r->end};
+    bool behind = leat_quick_members(&q, o, r->values < LEAT_OTLP_DEPTH, number);
+
+    r->in.at = q.at;
+    r->at = q.to;
+    return behind;
 }
 
 static bool read_list(struct reader *r, const struct member *m)
@@ -311,7 +298,7 @@ static bool read_list(struct reader *r, const struct member *m)
         return packed(r, m);
     do {
         bool null;
-        if (m->f->message == &leat_otlp_key_value && quick_attributes(r, m))
+        if (m->f->message == &leat_otlp_key_value && quick_attributes(r, m->number))
             continue;
         null = leat_json_read_peek(&r->in) == 'n';
         if (null ? !leat_json_read_word(&r->in, "null") || !put_default(r, m) : !read_value(r, m))
@@ -328,110 +315,10 @@ static bool read_null(struct reader *r, const struct member *m, bool before)
     return leat_json_read_word(&r->in, "null") && (skip || put_default(r, m));
 }
 
-/* A value of the usual shape of field `number`, from `at` on, to *to. Returns the character after
- * it and moves *to, or NULL: it is something else. */
-static inline const uint8_t *quick_value(const struct reader *r, const struct leat_otlp_field *f,
-                                         uint32_t number, bool always, const uint8_t *at,
-                                         uint8_t **to)
-{
-    enum leat_otlp_kind kind = (enum leat_otlp_kind)f->kind;
-    uint8_t *start = *to, bytes_tag = (uint8_t)(number << 3 | LEAT_BYTES);
-    uint64_t v;
-    bool negative = false;
-
-    switch (kind) {
-    case LEAT_OTLP_STRING:
-        return leat_quick_string(at, r->in.end, bytes_tag, always, to);
-    case LEAT_OTLP_TRACE_ID:
-        return leat_quick_id_value(at, TRACE_DIGITS, bytes_tag, always, to);
-    case LEAT_OTLP_SPAN_ID:
-        return leat_quick_id_value(at, SPAN_DIGITS, bytes_tag, always, to);
-    case LEAT_OTLP_MESSAGE:
-        if (f->message != &leat_otlp_any_value || r->values == LEAT_OTLP_DEPTH)
-            return NULL;
-        *to += 2;
-        at = leat_quick_any_value(at, r->in.end, to);
-        if (*to - start > 2 + 127)
-            return NULL;
-        start[0] = bytes_tag;
-        start[1] = (uint8_t)(*to - start - 2);
-        return at;
-    case LEAT_OTLP_FIXED64: {
-        const uint8_t *after = leat_quick_nanos(at, &v);
-        if (after == NULL)
-            break;
-        *start = (uint8_t)(number << 3 | LEAT_FIXED64);
-        memcpy(start + 1, &v, 8);
-        *to = start + 9;
-        return after;
-    }
-    case LEAT_OTLP_ENUM:
-        if (*at == '"')
-            return NULL;
-        break;
-    case LEAT_OTLP_BOOL:
-    case LEAT_OTLP_DOUBLE:
-    case LEAT_OTLP_BLOB:
-        return NULL;
-    default:
-        break;
-    }
-    at = leat_quick_integer(at, &negative, &v);
-    if (at == NULL || !leat_quick_in_range(kind, negative, v))
-        return NULL;
-    if (v != 0 || always) {
-        *start = (uint8_t)(number << 3 | leat_quick_type(f));
-        *to = leat_quick_put(start + 1, f, leat_quick_signed(kind, negative, v));
-    }
-    return at;
-}
-
-/* Members of the usual shape, as many as stand here one after the other with the keys that are
- * expected. true: the cursor is behind one. false: it is before something else, which is the value
- * of *number when that is not 0. */
-static bool quick_members(struct reader *r, struct object *o, uint32_t *number)
-{
-    const uint8_t *at = r->in.at, *end = r->in.end;
-    uint8_t *to = r->at, *room_end = r->end;
-    uint32_t last = o->last, seen = o->seen;
-    bool behind = false;
-
-    *number = 0;
-    while (end - at >= LEAT_QUICK_LEFT && room_end - to >= LEAT_QUICK_ROOM) {
-        uint32_t n = o->shape->next[last];
-        const struct leat_otlp_field *f = &o->m->fields[n];
-        bool always = f->optional || (seen >> n & 1);
-        const uint8_t *after;
-        uint8_t *written = to;
-
-        if (n == 0 || !leat_quick_key(at, f))
-            break;
-        at += f->key_len;
-        after = f->repeated || n > TAG_MAX ? NULL : quick_value(r, f, n, always, at, &written);
-        if (after == NULL) {
-            *number = n;
-            break;
-        }
-        at = after;
-        to = written;
-        last = n;
-        seen |= UINT32_C(1) << n;
-        behind = at == end || *at != ',';
-        if (behind)
-            break;
-        at++;
-    }
-    r->in.at = at;
-    r->at = to;
-    o->last = last;
-    o->seen = seen;
-    return behind;
-}
-
 /* The field whose key is at the cursor as everybody writes it. Keys mostly come in the order of the
  * numbers; what comes is expected next time. Passes over the key and its colon and returns the
  * number; 0: look closer. */
-static uint32_t known_key(struct reader *r, struct object *o)
+static uint32_t known_key(struct reader *r, struct leat_quick_object *o)
 {
     const uint8_t *at = r->in.at;
     size_t left = (size_t)(r->in.end - at);
@@ -447,14 +334,14 @@ static uint32_t known_key(struct reader *r, struct object *o)
         if (f->name != NULL && (uint8_t)f->key[1] == at[1] && f->key_len <= left &&
             memcmp(f->key, at, f->key_len) == 0) {
             r->in.at += f->key_len;
-            o->shape->next[o->last] = (uint8_t)i;
+            o->next[o->last] = (uint8_t)i;
             return i;
         }
     }
     return 0;
 }
 
-static bool read_key(struct reader *r, struct object *o, uint32_t *ret)
+static bool read_key(struct reader *r, struct leat_quick_object *o, uint32_t *ret)
 {
     struct leat_json_string key;
     uint8_t plain[KEY_MAX];
@@ -475,7 +362,7 @@ static bool read_key(struct reader *r, struct object *o, uint32_t *ret)
 }
 
 /* The value of the member of this number; 0: nobody's. */
-static bool read_member(struct reader *r, struct object *o, uint32_t number)
+static bool read_member(struct reader *r, struct leat_quick_object *o, uint32_t number)
 {
     struct member to = {.f = &o->m->fields[number], .number = number};
     uint8_t c = leat_json_read_peek(&r->in);
@@ -500,7 +387,7 @@ static bool read_member(struct reader *r, struct object *o, uint32_t number)
 
 static bool read_object(struct reader *r, const struct leat_otlp_message *m)
 {
-    struct object o = {.m = m, .shape = &r->shapes[m->id]};
+    struct leat_quick_object o = {.m = m, .next = r->shapes[m->id].next};
     uint32_t number;
 
     if (!leat_json_read_char(&r->in, '{', "expected an object"))

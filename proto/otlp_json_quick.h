@@ -15,40 +15,12 @@
 #include "proto/otlp.h"
 #include "proto/wire.h"
 
-#define LEAT_QUICK_MAX  112 /* a string of that many characters is copied while it is looked at */
-#define LEAT_QUICK_ROOM 320 /* room for an attribute of two such strings */
-#define LEAT_QUICK_LEFT 64  /* text that must follow, so that not every step asks for the end */
+#define LEAT_QUICK_LEFT 96 /* text that must follow, so that not every step asks for the end */
+#define LEAT_QUICK_ROOM                                                                            \
+    320 /* room for an attribute of two strings, and what is written past them */
 
-/* Whether TEXT, a literal of 8 to 16 characters, is at `at`. */
-#define LEAT_QUICK_IS(AT, TEXT) leat_quick_same(AT, TEXT, sizeof TEXT - 1)
-
-static inline bool leat_quick_same(const uint8_t *at, const char *text, size_t len)
-{
-    uint64_t first, last, want_first, want_last;
-
-    memcpy(&first, at, 8);
-    memcpy(&want_first, text, 8);
-    memcpy(&last, at + len - 8, 8);
-    memcpy(&want_last, text + len - 8, 8);
-    return ((first ^ want_first) | (last ^ want_last)) == 0;
-}
-
-/* Whether the key of this field is at `at`, where LEAT_OTLP_KEY_MAX bytes can be read. */
-static inline bool leat_quick_key(const uint8_t *at, const struct leat_otlp_field *f)
-{
-#ifdef __SSE2__
-    const __m128i *text = (const __m128i *)(const void *)at;
-    const __m128i *key = (const __m128i *)(const void *)f->key;
-    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(text), _mm_loadu_si128(key));
-    __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(text + 1), _mm_loadu_si128(key + 1));
-    uint64_t same = (uint64_t)(unsigned)_mm_movemask_epi8(low) |
-                    (uint64_t)(unsigned)_mm_movemask_epi8(high) << 16;
-
-    return (unsigned)__builtin_ctzll(~same) >= f->key_len;
-#else
-    return memcmp(at, f->key, f->key_len) == 0;
-#endif
-}
+#define LEAT_QUICK_TRACE_DIGITS 32
+#define LEAT_QUICK_SPAN_DIGITS  16
 
 /* leat_otlp_wire_type() without a call. */
 static inline enum leat_wire_type leat_quick_type(const struct leat_otlp_field *f)
@@ -87,7 +59,8 @@ static inline uint64_t leat_quick_number(uint64_t eight)
 
 /* The digits at `at`, eight at most, where eight bytes can be read: returns how many, their value
  * in *ret. */
-static inline unsigned leat_quick_digits(const uint8_t *at, uint64_t *ret)
+static inline __attribute__((always_inline)) unsigned leat_quick_digits(const uint8_t *at,
+                                                                        uint64_t *ret)
 {
     uint64_t v = leat_quick_eight(at), others = leat_quick_others(v);
     unsigned bits = 64;
@@ -123,7 +96,8 @@ static inline const uint8_t *leat_quick_more_digits(const uint8_t *at, uint64_t 
 
 /* An integer of up to 19 plain digits, perhaps in quotes, where LEAT_QUICK_LEFT bytes can be read.
  * Returns the character after it, or NULL. */
-static inline const uint8_t *leat_quick_integer(const uint8_t *at, bool *negative, uint64_t *ret)
+static inline __attribute__((always_inline)) const uint8_t *
+leat_quick_integer(const uint8_t *at, bool *negative, uint64_t *ret)
 {
     bool quoted = *at == '"';
     unsigned n;
@@ -143,24 +117,6 @@ static inline const uint8_t *leat_quick_integer(const uint8_t *at, bool *negativ
     if (quoted ? *at != '"' : *at != ',' && *at != '}' && *at != ']')
         return NULL;
     return at + quoted;
-}
-
-/* A number of 19 digits in quotes, as nanoseconds since 1970 are written. As above. */
-static inline const uint8_t *leat_quick_nanos(const uint8_t *at, uint64_t *ret)
-{
-    uint64_t first, second, last;
-
-    if (at[0] != '"' || at[20] != '"' || at[1] == '0')
-        return NULL;
-    first = leat_quick_eight(at + 1);
-    second = leat_quick_eight(at + 9);
-    last = leat_quick_eight(at + 12);
-    if ((leat_quick_others(first) | leat_quick_others(second) | leat_quick_others(last)) != 0)
-        return NULL;
-    last >>= 40; /* the three digits that are left */
-    last = (last & 0xff) * 100 + (last >> 8 & 0xff) * 10 + (last >> 16);
-    *ret = (leat_quick_number(first) * 100000000 + leat_quick_number(second)) * 1000 + last;
-    return at + 21;
 }
 
 /* The range of each integer kind: -min to max. */
@@ -282,137 +238,29 @@ static inline int leat_quick_id(const uint8_t *at, size_t len, uint8_t *to)
     return (first | second) != 0;
 }
 
-/* Copies the characters of a string from `from` on, as long as they are plain ASCII; writes up to
- * 15 bytes past them. Returns how many there were before the closing quote, at most LEAT_QUICK_MAX
- * + 15, or SIZE_MAX: it is longer, is near the end of the text, or has something else in it. */
-static inline size_t leat_quick_copy(const uint8_t *from, const uint8_t *end, uint8_t *to)
-{
-#ifdef __SSE2__
-    /* With this bit turned the quote is ' ', and nothing else is: signed, all that ends a run of
-     * plain characters is below '!' then, except the backslash. */
-    const __m128i turn = _mm_set1_epi8('"' ^ ' '), mark = _mm_set1_epi8('!');
-    const __m128i slash = _mm_set1_epi8('\\');
+/* Where the text is read and where the bytes are written. */
+struct leat_quick {
+    const uint8_t *at, *end;
+    uint8_t *to, *to_end;
+};
 
-    for (size_t n = 0; n <= LEAT_QUICK_MAX && end - from >= (ptrdiff_t)n + 16; n += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(from + n));
-        __m128i low = _mm_cmpgt_epi8(mark, _mm_xor_si128(v, turn));
-        unsigned hit;
-        _mm_storeu_si128((__m128i *)(void *)(to + n), v);
-        hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, slash)));
-        if (hit != 0) {
-            n += (unsigned)__builtin_ctz(hit);
-            return from[n] == '"' ? n : SIZE_MAX;
-        }
-    }
-    return SIZE_MAX;
-#else
-    for (size_t n = 0; n < LEAT_QUICK_MAX + 16 && from + n < end; n++) {
-        to[n] = from[n];
-        if (from[n] == '"')
-            return n;
-        if (from[n] == '\\' || from[n] < ' ' || from[n] > 127)
-            break;
-    }
-    return SIZE_MAX;
-#endif
-}
+/* The object that is being read. */
+struct leat_quick_object {
+    const struct leat_otlp_message *m;
+    uint8_t *next; /* LEAT_OTLP_FIELDS guesses: which field comes after field n; 0: not known */
+    uint32_t last; /* number of the member before; 0: none */
+    uint32_t seen; /* bit n: field n was there */
+};
 
-/* A string value from its quote on, as field `tag` (of one byte) at *to; left out when it is empty
- * and not `always`. Returns the character after it and moves *to, or NULL. */
-static inline const uint8_t *leat_quick_string(const uint8_t *at, const uint8_t *end, uint8_t tag,
-                                               bool always, uint8_t **to)
-{
-    size_t len;
+/* Members of the usual shape, as many as stand here one after the other with the keys that are
+ * expected; with `values` also AnyValues. true: the cursor is behind one. false: it is before
+ * something else, which is the value of *number when that is not 0. */
+bool leat_quick_members(struct leat_quick *q, struct leat_quick_object *o, bool values,
+                        uint32_t *number);
 
-    if (*at != '"')
-        return NULL;
-    len = leat_quick_copy(at + 1, end, *to + 2);
-    if (len == SIZE_MAX)
-        return NULL;
-    (*to)[0] = tag;
-    (*to)[1] = (uint8_t)len;
-    if (len != 0 || always)
-        *to += 2 + len;
-    return at + 2 + len;
-}
-
-/* An id from its quote on, as above. */
-static inline const uint8_t *leat_quick_id_value(const uint8_t *at, size_t digits, uint8_t tag,
-                                                 bool always, uint8_t **to)
-{
-    int found;
-
-    if (at[0] != '"' || at[1 + digits] != '"')
-        return NULL;
-    found = leat_quick_id(at + 1, digits, *to + 2);
-    if (found <= 0 && (found < 0 || always))
-        return NULL;
-    (*to)[0] = tag;
-    (*to)[1] = (uint8_t)(digits / 2);
-    if (found != 0)
-        *to += 2 + digits / 2;
-    return at + 2 + digits;
-}
-
-/* What an AnyValue of one plain scalar holds, from its brace on; at *to, which is moved. Returns
- * the character after its other brace, or NULL. */
-static inline const uint8_t *leat_quick_any_value(const uint8_t *at, const uint8_t *end,
-                                                  uint8_t **to)
-{
-    uint64_t v;
-    bool negative;
-
-    if (LEAT_QUICK_IS(at, "{\"stringValue\":\"")) {
-        at = leat_quick_string(at + 15, end, 1 << 3 | LEAT_BYTES, true, to);
-    } else if (LEAT_QUICK_IS(at, "{\"intValue\":")) {
-        at = leat_quick_integer(at + 12, &negative, &v);
-        if (at == NULL || !leat_quick_in_range(LEAT_OTLP_INT64, negative, v))
-            return NULL;
-        **to = 3 << 3 | LEAT_VARINT;
-        *to = leat_wire_put_varint(*to + 1, negative ? -v : v);
-    } else if (LEAT_QUICK_IS(at, "{\"boolValue\":")) {
-        bool yes = memcmp(at + 13, "true", 4) == 0;
-        if (!yes && memcmp(at + 13, "false", 5) != 0)
-            return NULL;
-        (*to)[0] = 2 << 3 | LEAT_VARINT;
-        (*to)[1] = yes;
-        *to += 2;
-        at += yes ? 17 : 18;
-    } else {
-        return NULL;
-    }
-    return at != NULL && at < end && *at == '}' ? at + 1 : NULL;
-}
-
-/* An attribute as SDKs write it, {"key":"…","value":{"stringValue":"…"}} without blanks, short and
- * in ASCII, from `at` on: as sub-message `tag` (of one byte) at *to, which has LEAT_QUICK_ROOM
- * bytes. Returns the character after it and moves *to; NULL: it is something else. */
-static inline const uint8_t *leat_quick_attribute(const uint8_t *at, const uint8_t *end,
-                                                  uint8_t tag, uint8_t **to)
-{
-    uint8_t *start = *to, *value, *after;
-    size_t key;
-
-    if (end - at < LEAT_QUICK_LEFT || !LEAT_QUICK_IS(at, "{\"key\":\""))
-        return NULL;
-    key = leat_quick_copy(at + 8, end, start + 4);
-    if (key == SIZE_MAX || key == 0)
-        return NULL;
-    at += 8 + key;
-    if (end - at < LEAT_QUICK_LEFT || !LEAT_QUICK_IS(at, "\",\"value\":"))
-        return NULL;
-    value = after = start + 4 + key + 2;
-    at = leat_quick_any_value(at + 10, end, &after);
-    if (at == NULL || at == end || *at != '}' || after - start > 2 + 127)
-        return NULL;
-    start[0] = tag;
-    start[1] = (uint8_t)(after - start - 2);
-    start[2] = 1 << 3 | LEAT_BYTES;
-    start[3] = (uint8_t)key;
-    value[-2] = 2 << 3 | LEAT_BYTES;
-    value[-1] = (uint8_t)(after - value);
-    *to = after;
-    return at + 1;
-}
+/* Attributes of the usual shape, {"key":"…","value":{"stringValue":"…"}} without blanks, short and
+ * in ASCII, as many as stand here one after the other, as sub-messages `number`. true: the cursor
+ * is behind one; false: it is before something else, or there is not enough room. */
+bool leat_quick_attributes(struct leat_quick *q, uint32_t number);
 
 #endif
