@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "proto/json_read.h"
 #include "proto/otlp.h"
+#include "proto/otlp_json_digits.h"
 #include "proto/otlp_json_quick.h"
 #include "proto/otlp_json_scalar.h"
 #include "proto/otlp_view.h"
@@ -112,8 +113,8 @@ static bool put_scalar(struct reader *r, const struct leat_otlp_field *f, uint32
     if (!room(r, HEAD_MAX))
         return false;
     if (number != 0)
-        r->at = leat_wire_put_tag(r->at, number, leat_quick_type(f));
-    r->at = leat_quick_put(r->at, f, v);
+        r->at = leat_wire_put_tag(r->at, number, leat_scalar_type(f));
+    r->at = leat_scalar_put(r->at, f, v);
     return true;
 }
 
@@ -142,13 +143,13 @@ static long decode(struct reader *r, enum leat_otlp_kind kind, uint8_t *to, size
     }
     if (len == 0)
         return 0;
-    if (len != (kind == LEAT_OTLP_TRACE_ID ? LEAT_QUICK_TRACE_DIGITS : LEAT_QUICK_SPAN_DIGITS)) {
+    if (len != (kind == LEAT_OTLP_TRACE_ID ? LEAT_DIGITS_TRACE_ID : LEAT_DIGITS_SPAN_ID)) {
         wrong(r, start,
               kind == LEAT_OTLP_TRACE_ID ? "a trace id has 32 hex digits"
                                          : "a span id has 16 hex digits");
         return -1;
     }
-    n = leat_quick_id(to, len, to);
+    n = leat_digits_id(to, len, to);
     if (n < 0)
         wrong(r, start, "not hex digits");
     return n > 0 ? (long)len / 2 : n; /* all zero is how an id says that there is none */
@@ -216,7 +217,7 @@ static bool put_default(struct reader *r, const struct member *m)
 {
     if (m->f->kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, true);
-    if (leat_quick_type(m->f) != LEAT_BYTES)
+    if (leat_scalar_type(m->f) != LEAT_BYTES)
         return put_scalar(r, m->f, m->number, 0);
     if (!room(r, HEAD_MAX))
         return false;
@@ -231,7 +232,7 @@ static bool read_value(struct reader *r, const struct member *m)
 
     if (kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, false);
-    if (leat_quick_type(m->f) == LEAT_BYTES)
+    if (leat_scalar_type(m->f) == LEAT_BYTES)
         return text_value(r, m);
     if (!leat_otlp_json_scalar(&r->in, m->f, &v))
         return false;
@@ -276,35 +277,44 @@ static bool quick_attributes(struct reader *r, uint32_t number)
 }
 
 /* As leat_quick_members(), in the reader's terms. */
-static bool quick_members(struct reader *r, struct leat_quick_object *o, uint32_t *number)
+static bool quick_members(struct reader *r, struct leat_quick_object *o,
+                          struct leat_quick_rest *rest)
 {
     struct leat_quick q = {r->in.at, r->in.end, r->at, r->end};
-    bool behind = leat_quick_members(&q, o, r->values < LEAT_OTLP_DEPTH, number);
+    bool behind = leat_quick_members(&q, o, r->values < LEAT_OTLP_DEPTH, rest);
 
     r->in.at = q.at;
     r->at = q.to;
     return behind;
 }
 
-static bool read_list(struct reader *r, const struct member *m)
+static bool read_element(struct reader *r, const struct member *m)
 {
-    if (!leat_json_read_char(&r->in, '[', "expected an array"))
-        return false;
-    if (leat_json_read_peek(&r->in) == ']') {
-        r->in.at++;
+    if (m->f->message == &leat_otlp_key_value && quick_attributes(r, m->number))
         return true;
-    }
-    if (m->f->kind != LEAT_OTLP_MESSAGE && m->f->kind != LEAT_OTLP_STRING)
-        return packed(r, m);
-    do {
-        bool null;
-        if (m->f->message == &leat_otlp_key_value && quick_attributes(r, m->number))
-            continue;
-        null = leat_json_read_peek(&r->in) == 'n';
-        if (null ? !leat_json_read_word(&r->in, "null") || !put_default(r, m) : !read_value(r, m))
+    if (leat_json_read_peek(&r->in) != 'n')
+        return read_value(r, m);
+    return leat_json_read_word(&r->in, "null") && put_default(r, m);
+}
+
+static bool read_list(struct reader *r, const struct member *m, enum leat_quick_list begun)
+{
+    if (begun == LEAT_QUICK_WHOLE) {
+        if (!leat_json_read_char(&r->in, '[', "expected an array"))
             return false;
-    } while (leat_json_read_more(&r->in, ']'));
-    return r->in.wrong == NULL;
+        if (leat_json_read_peek(&r->in) == ']') {
+            r->in.at++;
+            return true;
+        }
+        if (m->f->kind != LEAT_OTLP_MESSAGE && m->f->kind != LEAT_OTLP_STRING)
+            return packed(r, m);
+    }
+    while (begun == LEAT_QUICK_BEHIND || read_element(r, m)) {
+        begun = LEAT_QUICK_WHOLE;
+        if (!leat_json_read_more(&r->in, ']'))
+            return r->in.wrong == NULL;
+    }
+    return false;
 }
 
 /* null is the default: nothing, unless the field was there before. */
@@ -361,23 +371,24 @@ static bool read_key(struct reader *r, struct leat_quick_object *o, uint32_t *re
     return true;
 }
 
-/* The value of the member of this number; 0: nobody's. */
-static bool read_member(struct reader *r, struct leat_quick_object *o, uint32_t number)
+/* The rest of a member after its key, or of its list. Number 0: nobody's. */
+static bool read_rest(struct reader *r, struct leat_quick_object *o, struct leat_quick_rest rest)
 {
+    uint32_t number = rest.number;
     struct member to = {.f = &o->m->fields[number], .number = number};
     uint8_t c = leat_json_read_peek(&r->in);
-    bool before, ok;
+    bool begun = rest.list != LEAT_QUICK_WHOLE, before, ok;
 
-    if (number == 0 || c == 0)
+    if (number == 0 || (c == 0 && !begun))
         return leat_json_read_skip(&r->in);
     before = o->seen >> number & 1;
     o->last = number;
     o->seen |= UINT32_C(1) << number;
     to.always = before || to.f->optional || to.f->repeated;
-    if (c == 'n')
-        ok = read_null(r, &to, before);
+    if (to.f->repeated && (c != 'n' || begun))
+        ok = read_list(r, &to, rest.list);
     else
-        ok = to.f->repeated ? read_list(r, &to) : read_value(r, &to);
+        ok = c == 'n' ? read_null(r, &to, before) : read_value(r, &to);
     if (!ok && r->where == NULL) {
         r->where = o->m;
         r->what = to.f;
@@ -388,7 +399,7 @@ static bool read_member(struct reader *r, struct leat_quick_object *o, uint32_t 
 static bool read_object(struct reader *r, const struct leat_otlp_message *m)
 {
     struct leat_quick_object o = {.m = m, .next = r->shapes[m->id].next};
-    uint32_t number;
+    struct leat_quick_rest rest;
 
     if (!leat_json_read_char(&r->in, '{', "expected an object"))
         return false;
@@ -397,9 +408,9 @@ static bool read_object(struct reader *r, const struct leat_otlp_message *m)
         return true;
     }
     do {
-        if (quick_members(r, &o, &number))
+        if (quick_members(r, &o, &rest))
             continue;
-        if ((number == 0 && !read_key(r, &o, &number)) || !read_member(r, &o, number))
+        if ((rest.number == 0 && !read_key(r, &o, &rest.number)) || !read_rest(r, &o, rest))
             return false;
     } while (leat_json_read_more(&r->in, '}'));
     return r->in.wrong == NULL;

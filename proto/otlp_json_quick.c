@@ -4,10 +4,21 @@
  * part of one is INLINE, because a cursor whose address is taken stays in memory. */
 #include "proto/otlp_json_quick.h"
 
-#define STRING_MAX 112 /* a string of that many characters is copied while it is looked at */
-#define LENGTH_MAX 127 /* what a length of one byte can say */
-#define TAG_MAX    15  /* fields up to this number have a tag of one byte */
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "proto/otlp_json_digits.h"
+#include "proto/otlp_json_scalar.h"
+#include "proto/wire.h"
+
+#define TEXT_SLACK 32 /* bytes of text behind the last place where a string is looked at */
+#define ROOM_SLACK 64 /* room behind the last place where a string is copied to */
+#define TAG_MAX    15 /* fields up to this number have a tag of one byte */
 #define INLINE     static inline __attribute__((always_inline))
+
+_Static_assert(LEAT_QUICK_ROOM >= ROOM_SLACK + 32, "a member without a string needs no look");
 
 /* Where the text is read, NULL when it is something else that stands there, and where the bytes are
  * written. */
@@ -17,6 +28,23 @@ struct cursor {
 };
 
 static const struct cursor other = {NULL, NULL};
+
+/* How far both may go. At `value` LEAT_QUICK_LEFT bytes can be read, enough for any key and value
+ * that is not a string; strings look where they are. */
+struct bounds {
+    const uint8_t *value, *string;
+    uint8_t *to_value, *to_string;
+};
+
+/* false: too near to the end of either. */
+static bool bounds_of(const struct leat_quick *q, struct bounds *ret)
+{
+    if (q->end - q->at < LEAT_QUICK_LEFT || q->to_end - q->to < LEAT_QUICK_ROOM)
+        return false;
+    *ret = (struct bounds){q->end - LEAT_QUICK_LEFT, q->end - TEXT_SLACK,
+                           q->to_end - LEAT_QUICK_ROOM, q->to_end - ROOM_SLACK};
+    return true;
+}
 
 /* Whether TEXT, a literal of 8 to 16 characters, is at `at`. */
 #define IS(AT, TEXT) same(AT, TEXT, sizeof TEXT - 1)
@@ -49,61 +77,86 @@ INLINE bool is_key(const uint8_t *at, const struct leat_otlp_field *f)
 #endif
 }
 
-/* Copies the characters of a string from `from` on, as long as they are plain ASCII; writes up to
- * 15 bytes past them. At least LEAT_QUICK_LEFT bytes of text are before `end`. Returns the closing
- * quote, fewer than STRING_MAX + 16 characters on, or NULL: it is further away or near the end of
- * the text, or something else is in the string. */
-INLINE const uint8_t *copy(const uint8_t *from, const uint8_t *end, uint8_t *to)
+/* The characters that stand for themselves or another one after a backslash. */
+static const uint8_t escapes[256] = {
+    ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
+};
+
+/* Copies the characters of a string as long as they are ASCII; writes up to 15 bytes past them.
+ * Returns the closing quote and the end of the copy, or `other`: there is not enough text or room
+ * behind it, or something else is in the string. */
+INLINE struct cursor copy(struct cursor c, const struct bounds *b)
 {
 #ifdef __SSE2__
     /* With this bit turned the quote is ' ', and nothing else is: signed, all that ends a run of
      * plain characters is below '!' then, except the backslash. */
     const __m128i turn = _mm_set1_epi8('"' ^ ' '), mark = _mm_set1_epi8('!');
     const __m128i slash = _mm_set1_epi8('\\');
-    const uint8_t *last = end - 16 - from > STRING_MAX ? from + STRING_MAX : end - 16;
 
-    for (; from <= last; from += 16, to += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)from);
+    while (c.at <= b->string && c.to <= b->to_string) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)c.at);
         __m128i low = _mm_cmpgt_epi8(mark, _mm_xor_si128(v, turn));
         unsigned hit;
-        _mm_storeu_si128((__m128i *)(void *)to, v);
+        _mm_storeu_si128((__m128i *)(void *)c.to, v);
         hit = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, slash)));
-        if (hit != 0) {
-            from += (unsigned)__builtin_ctz(hit);
-            return *from == '"' ? from : NULL;
+        if (hit == 0) {
+            c.at += 16;
+            c.to += 16;
+            continue;
         }
-    }
-    return NULL;
+        c.at += (unsigned)__builtin_ctz(hit);
+        c.to += (unsigned)__builtin_ctz(hit);
+        if (*c.at == '"')
+            return c;
 #else
-    const uint8_t *last = end - from > STRING_MAX + 15 ? from + STRING_MAX + 15 : end - 1;
-
-    for (; from <= last && *from != '"'; from++) {
-        if (*from == '\\' || *from < ' ' || *from > 0x7f)
-            return NULL;
-        *to++ = *from;
-    }
-    return from <= last ? from : NULL;
+    while (c.at <= b->string && c.to <= b->to_string) {
+        if (*c.at == '"')
+            return c;
+        if (*c.at >= ' ' && *c.at < 0x80 && *c.at != '\\') {
+            *c.to++ = *c.at++;
+            continue;
+        }
 #endif
+        if (*c.at != '\\' || escapes[c.at[1]] == 0)
+            break;
+        *c.to++ = escapes[c.at[1]];
+        c.at += 2;
+    }
+    return other;
+}
+
+/* Puts tag (of one byte) and length in front of what was written from two bytes behind `start` on.
+ * Returns the end of it. */
+INLINE uint8_t *enclose(uint8_t *start, uint8_t tag, uint8_t *to)
+{
+    size_t len = (size_t)(to - start) - 2, more;
+
+    start[0] = tag;
+    start[1] = (uint8_t)len;
+    if (len < 0x80)
+        return to;
+    more = leat_wire_varint_size(len) - 1;
+    memmove(start + 2 + more, start + 2, len);
+    leat_wire_put_varint(start + 1, len);
+    return to + more;
 }
 
 /* All of the following read a value at `c`, where LEAT_QUICK_LEFT bytes can be read, and write it.
- * They return where both go on. */
+ * They return where both go on; there TEXT_SLACK - 16 bytes can be read. */
 
-/* A string, as field `tag` (of one byte); left out when it is empty and not `always`. */
-INLINE struct cursor string(struct cursor c, const uint8_t *end, uint8_t tag, bool always)
+/* A string, as field `tag`; left out when it is empty and not `always`. */
+INLINE struct cursor string(struct cursor c, const struct bounds *b, uint8_t tag, bool always)
 {
-    const uint8_t *start = c.at + 1, *quote;
+    uint8_t *start = c.to;
 
     if (*c.at != '"')
         return other;
-    quote = copy(start, end, c.to + 2);
-    if (quote == NULL)
+    c = copy((struct cursor){c.at + 1, start + 2}, b);
+    if (c.at == NULL)
         return other;
-    c.to[0] = tag;
-    c.to[1] = (uint8_t)(quote - start);
-    if (quote != start || always)
-        c.to += 2 + (quote - start);
-    c.at = quote + 1;
+    c.at++;
+    c.to = c.to != start + 2 || always ? enclose(start, tag, c.to) : start;
     return c;
 }
 
@@ -113,7 +166,7 @@ INLINE struct cursor id(struct cursor c, size_t digits, uint8_t tag, bool always
 
     if (c.at[0] != '"' || c.at[1 + digits] != '"')
         return other;
-    found = leat_quick_id(c.at + 1, digits, c.to + 2);
+    found = leat_digits_id(c.at + 1, digits, c.to + 2);
     if (found < 0 || (found == 0 && always))
         return other;
     c.to[0] = tag;
@@ -124,183 +177,168 @@ INLINE struct cursor id(struct cursor c, size_t digits, uint8_t tag, bool always
     return c;
 }
 
-/* What an AnyValue of one plain scalar holds, from brace to brace; without tag and length. */
-static struct cursor any_value(struct cursor c, const uint8_t *end)
+/* What an AnyValue of one plain scalar holds, from its brace up to the other one. */
+static struct cursor any_value(struct cursor c, const struct bounds *b)
 {
     bool negative, yes;
     uint64_t v;
 
-    if (IS(c.at, "{\"stringValue\":\"")) {
-        c.at += 15;
-        c = string(c, end, 1 << 3 | LEAT_BYTES, true);
-    } else if (IS(c.at, "{\"intValue\":")) {
-        c.at = leat_quick_integer(c.at + 12, &negative, &v);
-        if (c.at == NULL || !leat_quick_in_range(LEAT_OTLP_INT64, negative, v))
+    if (IS(c.at, "{\"stringValue\":\""))
+        return string((struct cursor){c.at + 15, c.to}, b, 1 << 3 | LEAT_BYTES, true);
+    if (IS(c.at, "{\"intValue\":")) {
+        c.at = leat_digits_integer(c.at + 12, &negative, &v);
+        if (c.at == NULL || !leat_scalar_in_range(LEAT_OTLP_INT64, negative, v))
             return other;
-        *c.to++ = 3 << 3 | LEAT_VARINT;
-        c.to = leat_wire_put_varint(c.to, negative ? -v : v);
-    } else if (IS(c.at, "{\"boolValue\":")) {
-        yes = memcmp(c.at + 13, "true", 4) == 0;
-        if (!yes && memcmp(c.at + 13, "false", 5) != 0)
-            return other;
-        *c.to++ = 2 << 3 | LEAT_VARINT;
-        *c.to++ = yes;
-        c.at += yes ? 17 : 18;
-    } else {
-        return other;
+        *c.to = 3 << 3 | LEAT_VARINT;
+        c.to = leat_wire_put_varint(c.to + 1, negative ? -v : v);
+        return c;
     }
-    if (c.at == NULL || c.at == end || *c.at != '}')
+    if (!IS(c.at, "{\"boolValue\":"))
         return other;
-    c.at++;
-    return c;
+    yes = memcmp(c.at + 13, "true", 4) == 0;
+    if (!yes && memcmp(c.at + 13, "false", 5) != 0)
+        return other;
+    c.to[0] = 2 << 3 | LEAT_VARINT;
+    c.to[1] = yes;
+    return (struct cursor){c.at + (yes ? 17 : 18), c.to + 2};
 }
 
 /* An attribute, {"key":"…","value":{"stringValue":"…"}}, as sub-message `tag`. */
-INLINE struct cursor attribute(struct cursor c, const uint8_t *end, uint8_t tag)
+INLINE struct cursor attribute(struct cursor c, const struct bounds *b, uint8_t tag)
 {
     uint8_t *start = c.to, *value;
-    const uint8_t *key = c.at + 8, *quote;
 
     if (!IS(c.at, "{\"key\":\""))
         return other;
-    quote = copy(key, end, start + 4);
-    if (quote == NULL || quote == key || end - quote < LEAT_QUICK_LEFT ||
-        !IS(quote, "\",\"value\":"))
+    c = copy((struct cursor){c.at + 8, start + 4}, b);
+    if (c.at == NULL || c.to == start + 4 || c.at > b->value || !IS(c.at, "\",\"value\":"))
         return other;
-    value = start + 4 + (quote - key) + 2;
-    c = any_value((struct cursor){quote + 10, value}, end);
-    if (c.at == NULL || c.at == end || *c.at != '}' || c.to - start > 2 + LENGTH_MAX)
+    value = enclose(start + 2, 1 << 3 | LEAT_BYTES, c.to);
+    c = any_value((struct cursor){c.at + 10, value + 2}, b);
+    if (c.at == NULL || c.at[0] != '}' || c.at[1] != '}')
         return other;
-    start[0] = tag;
-    start[1] = (uint8_t)(c.to - start - 2);
-    start[2] = 1 << 3 | LEAT_BYTES;
-    start[3] = (uint8_t)(quote - key);
-    value[-2] = 2 << 3 | LEAT_BYTES;
-    value[-1] = (uint8_t)(c.to - value);
-    c.at++;
+    c.to = enclose(value, 2 << 3 | LEAT_BYTES, c.to);
+    c.to = enclose(start, tag, c.to);
+    c.at += 2;
+    return c;
+}
+
+/* Attributes as long as they are of this shape. */
+static struct cursor attributes(struct cursor c, const struct bounds *b, uint8_t tag, bool *behind)
+{
+    *behind = false;
+    do {
+        struct cursor after = attribute(c, b, tag);
+        if (after.at == NULL)
+            return c;
+        c = after;
+        if (*c.at != ',') {
+            *behind = true;
+            return c;
+        }
+        c.at++;
+    } while (c.at <= b->value && c.to <= b->to_value);
     return c;
 }
 
 bool leat_quick_attributes(struct leat_quick *q, uint32_t number)
 {
-    const uint8_t *end = q->end;
-    uint8_t tag = (uint8_t)(number << 3 | LEAT_BYTES);
-    struct cursor c;
-    bool behind = false;
+    struct bounds b;
+    struct cursor c = {q->at, q->to};
+    bool behind;
 
-    if (number > TAG_MAX)
+    if (number > TAG_MAX || !bounds_of(q, &b))
         return false;
-    while (end - q->at >= LEAT_QUICK_LEFT && q->to_end - q->to >= LEAT_QUICK_ROOM) {
-        c = attribute((struct cursor){q->at, q->to}, end, tag);
-        behind = c.at != NULL;
-        if (!behind)
-            break;
-        q->at = c.at;
-        q->to = c.to;
-        if (c.at == end || *c.at != ',')
-            break;
-        q->at++;
-        behind = false;
-    }
+    c = attributes(c, &b, (uint8_t)(number << 3 | LEAT_BYTES), &behind);
+    q->at = c.at;
+    q->to = c.to;
     return behind;
 }
 
-/* --- members, by the kind of their field. With `values` an AnyValue may be read. */
+/* --- members, by the kind of their field */
 
-typedef struct cursor read_value(struct cursor c, const uint8_t *end,
-                                 const struct leat_otlp_field *f, uint32_t number, bool always,
-                                 bool values);
+#define ALWAYS 1u /* defaults are written too */
+#define VALUES 2u /* an AnyValue may be read */
 
-static struct cursor read_string(struct cursor c, const uint8_t *end,
-                                 const struct leat_otlp_field *f, uint32_t number, bool always,
-                                 bool values)
+typedef struct cursor read_value(struct cursor c, const struct bounds *b,
+                                 const struct leat_otlp_field *f, uint32_t number, unsigned how);
+
+static struct cursor read_string(struct cursor c, const struct bounds *b,
+                                 const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
     (void)f;
-    (void)values;
-    return string(c, end, (uint8_t)(number << 3 | LEAT_BYTES), always);
+    return string(c, b, (uint8_t)(number << 3 | LEAT_BYTES), how & ALWAYS);
 }
 
-static struct cursor read_trace_id(struct cursor c, const uint8_t *end,
-                                   const struct leat_otlp_field *f, uint32_t number, bool always,
-                                   bool values)
+static struct cursor read_trace_id(struct cursor c, const struct bounds *b,
+                                   const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
-    (void)end;
+    (void)b;
     (void)f;
-    (void)values;
-    return id(c, LEAT_QUICK_TRACE_DIGITS, (uint8_t)(number << 3 | LEAT_BYTES), always);
+    return id(c, LEAT_DIGITS_TRACE_ID, (uint8_t)(number << 3 | LEAT_BYTES), how & ALWAYS);
 }
 
-static struct cursor read_span_id(struct cursor c, const uint8_t *end,
-                                  const struct leat_otlp_field *f, uint32_t number, bool always,
-                                  bool values)
+static struct cursor read_span_id(struct cursor c, const struct bounds *b,
+                                  const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
-    (void)end;
+    (void)b;
     (void)f;
-    (void)values;
-    return id(c, LEAT_QUICK_SPAN_DIGITS, (uint8_t)(number << 3 | LEAT_BYTES), always);
+    return id(c, LEAT_DIGITS_SPAN_ID, (uint8_t)(number << 3 | LEAT_BYTES), how & ALWAYS);
 }
 
-static struct cursor read_any_value(struct cursor c, const uint8_t *end,
-                                    const struct leat_otlp_field *f, uint32_t number, bool always,
-                                    bool values)
+static struct cursor read_any_value(struct cursor c, const struct bounds *b,
+                                    const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
     uint8_t *start = c.to;
 
-    (void)always;
-    if (!values || f->message != &leat_otlp_any_value)
+    if (!(how & VALUES) || f->message != &leat_otlp_any_value)
         return other;
-    c.to += 2;
-    c = any_value(c, end);
-    if (c.at == NULL || c.to - start > 2 + LENGTH_MAX)
+    c = any_value((struct cursor){c.at, start + 2}, b);
+    if (c.at == NULL || *c.at != '}')
         return other;
-    start[0] = (uint8_t)(number << 3 | LEAT_BYTES);
-    start[1] = (uint8_t)(c.to - start - 2);
+    c.to = enclose(start, (uint8_t)(number << 3 | LEAT_BYTES), c.to);
+    c.at++;
     return c;
 }
 
-static struct cursor read_integer(struct cursor c, const uint8_t *end,
-                                  const struct leat_otlp_field *f, uint32_t number, bool always,
-                                  bool values)
+static struct cursor read_integer(struct cursor c, const struct bounds *b,
+                                  const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
     enum leat_otlp_kind kind = (enum leat_otlp_kind)f->kind;
     bool negative;
     uint64_t v;
 
-    (void)end;
-    (void)values;
-    c.at = leat_quick_integer(c.at, &negative, &v);
-    if (c.at == NULL || !leat_quick_in_range(kind, negative, v))
+    (void)b;
+    c.at = leat_digits_integer(c.at, &negative, &v);
+    if (c.at == NULL || !leat_scalar_in_range(kind, negative, v))
         return other;
-    if (v != 0 || always) {
-        *c.to++ = (uint8_t)(number << 3 | leat_quick_type(f));
-        c.to = leat_quick_put(c.to, f, leat_quick_signed(kind, negative, v));
+    if (v != 0 || (how & ALWAYS)) {
+        *c.to = (uint8_t)(number << 3 | leat_scalar_type(f));
+        c.to = leat_scalar_put(c.to + 1, f, leat_scalar_signed(kind, negative, v));
     }
     return c;
 }
 
 /* In quotes it would be a name. */
-static struct cursor read_enum(struct cursor c, const uint8_t *end, const struct leat_otlp_field *f,
-                               uint32_t number, bool always, bool values)
+static struct cursor read_enum(struct cursor c, const struct bounds *b,
+                               const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
-    return *c.at != '"' ? read_integer(c, end, f, number, always, values) : other;
+    return *c.at != '"' ? read_integer(c, b, f, number, how) : other;
 }
 
 /* A time: nanoseconds since 1970 have 19 digits, and most write them in quotes. */
-static struct cursor read_fixed64(struct cursor c, const uint8_t *end,
-                                  const struct leat_otlp_field *f, uint32_t number, bool always,
-                                  bool values)
+static struct cursor read_fixed64(struct cursor c, const struct bounds *b,
+                                  const struct leat_otlp_field *f, uint32_t number, unsigned how)
 {
-    uint64_t first, second, last;
+    uint64_t first = leat_digits_eight(c.at + 1), second = leat_digits_eight(c.at + 9);
+    uint64_t last = leat_digits_eight(c.at + 12);
 
-    first = leat_quick_eight(c.at + 1);
-    second = leat_quick_eight(c.at + 9);
-    last = leat_quick_eight(c.at + 12);
     if (c.at[0] != '"' || c.at[20] != '"' || c.at[1] == '0' ||
-        (leat_quick_others(first) | leat_quick_others(second) | leat_quick_others(last)) != 0)
-        return read_integer(c, end, f, number, always, values);
+        (leat_digits_others(first) | leat_digits_others(second) | leat_digits_others(last)) != 0)
+        return read_integer(c, b, f, number, how);
     last >>= 40; /* the three digits that are left */
     last = (last & 0xff) * 100 + (last >> 8 & 0xff) * 10 + (last >> 16);
-    last += (leat_quick_number(first) * 100000000 + leat_quick_number(second)) * 1000;
+    last += (leat_digits_number(first) * 100000000 + leat_digits_number(second)) * 1000;
     *c.to = (uint8_t)(number << 3 | LEAT_FIXED64);
     memcpy(c.to + 1, &last, 8); /* little-endian hosts only, as in wire.h */
     return (struct cursor){c.at + 21, c.to + 9};
@@ -315,39 +353,67 @@ static read_value *const readers[LEAT_OTLP_KINDS] = {
     [LEAT_OTLP_SPAN_ID] = read_span_id, [LEAT_OTLP_MESSAGE] = read_any_value,
 };
 
-bool leat_quick_members(struct leat_quick *q, struct leat_quick_object *o, bool values,
-                        uint32_t *number)
+/* The attributes of a member from the bracket on: true when they and the other bracket are passed;
+ * false: *list says how far it went. */
+static bool whole_list(struct cursor *c, const struct bounds *b, uint32_t number, unsigned how,
+                       enum leat_quick_list *list)
 {
+    struct cursor in = {c->at + 1, c->to};
+    bool behind;
+
+    if (!(how & VALUES) || c->at[0] != '[' || c->at[1] != '{')
+        return false;
+    *c = attributes(in, b, (uint8_t)(number << 3 | LEAT_BYTES), &behind);
+    if (behind && *c->at == ']') {
+        c->at++;
+        return true;
+    }
+    *list = behind ? LEAT_QUICK_BEHIND : LEAT_QUICK_BEFORE;
+    return false;
+}
+
+bool leat_quick_members(struct leat_quick *q, struct leat_quick_object *o, bool values,
+                        struct leat_quick_rest *rest)
+{
+    const struct leat_otlp_field *fields = o->m->fields;
     struct cursor c = {q->at, q->to}, after;
-    const uint8_t *at_last;
-    uint8_t *to_last;
+    uint32_t last = o->last, seen = o->seen;
+    struct bounds b;
     bool behind = false;
 
-    *number = 0;
-    if (q->end - q->at < LEAT_QUICK_LEFT || q->to_end - q->to < LEAT_QUICK_ROOM)
+    *rest = (struct leat_quick_rest){0, LEAT_QUICK_WHOLE};
+    if (!bounds_of(q, &b))
         return false;
-    at_last = q->end - LEAT_QUICK_LEFT;
-    to_last = q->to_end - LEAT_QUICK_ROOM;
-    while (!behind) {
-        uint32_t n = o->next[o->last];
-        const struct leat_otlp_field *f = &o->m->fields[n];
+    do {
+        uint32_t n = o->next[last];
+        const struct leat_otlp_field *f = &fields[n];
+        unsigned how = f->optional | (seen >> n & 1) | (values ? VALUES : 0);
         if (n == 0 || !is_key(c.at, f))
             break;
         c.at += f->key_len;
-        after = other;
-        if (!f->repeated && n <= TAG_MAX && readers[f->kind] != NULL)
-            after = readers[f->kind](c, q->end, f, n, f->optional || (o->seen >> n & 1), values);
-        if (after.at == NULL) {
-            *number = n;
+        rest->number = n;
+        if (n > TAG_MAX)
             break;
+        if (f->repeated) {
+            if (f->message != &leat_otlp_key_value || !whole_list(&c, &b, n, how, &rest->list))
+                break;
+        } else {
+            if (readers[f->kind] == NULL)
+                break;
+            after = readers[f->kind](c, &b, f, n, how);
+            if (after.at == NULL)
+                break;
+            c = after;
         }
-        c = after;
-        o->last = n;
-        o->seen |= UINT32_C(1) << n;
-        behind = c.at > at_last || c.to > to_last || *c.at != ',';
+        rest->number = 0;
+        last = n;
+        seen |= UINT32_C(1) << n;
+        behind = *c.at != ',';
         c.at += !behind;
-    }
+    } while (!behind && c.at <= b.value && c.to <= b.to_value);
     q->at = c.at;
     q->to = c.to;
+    o->last = last;
+    o->seen = seen;
     return behind;
 }

@@ -1,11 +1,11 @@
 /* Numbers, enums and booleans of OTLP/JSON, as the wire has them. */
 #include "proto/otlp_json_scalar.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "proto/json_read.h"
-#include "proto/otlp.h"
-#include "proto/otlp_json_quick.h"
+#include "proto/otlp_json_digits.h"
 
 /* The number that is there, or in the string that is there. */
 static bool any_number(struct leat_json_read *in, struct leat_json_number *n)
@@ -35,8 +35,8 @@ static bool integer(struct leat_json_read *in, enum leat_otlp_kind kind, uint64_
 
     leat_json_read_blank(in);
     start = in->at;
-    if (in->end - start >= LEAT_QUICK_LEFT)
-        after = leat_quick_integer(start, &n.negative, ret);
+    if (in->end - start >= LEAT_DIGITS_LEFT)
+        after = leat_digits_integer(start, &n.negative, ret);
     if (after != NULL) {
         in->at = after;
     } else {
@@ -46,10 +46,29 @@ static bool integer(struct leat_json_read *in, enum leat_otlp_kind kind, uint64_
         if (why != NULL)
             return leat_json_read_fail(in, start, why);
     }
-    if (!leat_quick_in_range(kind, n.negative, *ret))
+    if (!leat_scalar_in_range(kind, n.negative, *ret))
         return leat_json_read_fail(in, start, "integer out of range");
-    *ret = leat_quick_signed(kind, n.negative, *ret);
+    *ret = leat_scalar_signed(kind, n.negative, *ret);
     return true;
+}
+
+/* The doubles that JSON has no number for. Returns how many characters they took; 0: none is there.
+ */
+static size_t special(const uint8_t *at, const uint8_t *end, double *ret)
+{
+    static const struct {
+        const char *text;
+        double v;
+    } doubles[] = {{"\"NaN\"", NAN}, {"\"Infinity\"", INFINITY}, {"\"-Infinity\"", -INFINITY}};
+
+    for (size_t i = 0; at < end && *at == '"' && i < 3; i++) {
+        size_t len = strlen(doubles[i].text);
+        if ((size_t)(end - at) >= len && memcmp(at, doubles[i].text, len) == 0) {
+            *ret = doubles[i].v;
+            return len;
+        }
+    }
+    return 0;
 }
 
 static bool real(struct leat_json_read *in, uint64_t *ret)
@@ -59,7 +78,7 @@ static bool real(struct leat_json_read *in, uint64_t *ret)
     const char *why;
     double v;
 
-    in->at += leat_quick_special(start, in->end, &v);
+    in->at += special(start, in->end, &v);
     if (in->at == start) {
         if (!any_number(in, &n))
             return false;
