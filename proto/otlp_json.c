@@ -344,7 +344,7 @@ static uint32_t known_key(struct reader *r, struct leat_quick_object *o)
         if (f->name != NULL && (uint8_t)f->key[1] == at[1] && f->key_len <= left &&
             memcmp(f->key, at, f->key_len) == 0) {
             r->in.at += f->key_len;
-            o->next[o->last] = (uint8_t)i;
+            o->next[o->last] = i <= LEAT_QUICK_TAG_MAX ? (uint8_t)i : 0;
             return i;
         }
     }

@@ -13,9 +13,9 @@
 #include "proto/otlp_json_scalar.h"
 #include "proto/wire.h"
 
-#define TEXT_SLACK 32 /* bytes of text behind the last place where a string is looked at */
-#define ROOM_SLACK 64 /* room behind the last place where a string is copied to */
-#define TAG_MAX    15 /* fields up to this number have a tag of one byte */
+#define TEXT_SLACK 32  /* bytes of text behind the last place where a string is looked at */
+#define ROOM_SLACK 64  /* room behind the last place where a string is copied to */
+#define LENGTH_MAX 127 /* what a length of one byte says */
 #define INLINE     static inline __attribute__((always_inline))
 
 _Static_assert(LEAT_QUICK_ROOM >= ROOM_SLACK + 32, "a member without a string needs no look");
@@ -34,15 +34,16 @@ static const struct cursor other = {NULL, NULL};
 struct bounds {
     const uint8_t *value, *string;
     uint8_t *to_value, *to_string;
+    bool values; /* an AnyValue may be read */
 };
 
 /* false: too near to the end of either. */
-static bool bounds_of(const struct leat_quick *q, struct bounds *ret)
+static bool bounds_of(const struct leat_quick *q, bool values, struct bounds *ret)
 {
     if (q->end - q->at < LEAT_QUICK_LEFT || q->to_end - q->to < LEAT_QUICK_ROOM)
         return false;
     *ret = (struct bounds){q->end - LEAT_QUICK_LEFT, q->end - TEXT_SLACK,
-                           q->to_end - LEAT_QUICK_ROOM, q->to_end - ROOM_SLACK};
+                           q->to_end - LEAT_QUICK_ROOM, q->to_end - ROOM_SLACK, values};
     return true;
 }
 
@@ -126,20 +127,23 @@ INLINE struct cursor copy(struct cursor c, const struct bounds *b)
     return other;
 }
 
+/* As below, where the length takes more than one byte. */
+static __attribute__((noinline)) uint8_t *enclose_long(uint8_t *start, uint8_t *to)
+{
+    size_t len = (size_t)(to - start) - 2, more = leat_wire_varint_size(len) - 1;
+
+    memmove(start + 2 + more, start + 2, len);
+    leat_wire_put_varint(start + 1, len);
+    return to + more;
+}
+
 /* Puts tag (of one byte) and length in front of what was written from two bytes behind `start` on.
  * Returns the end of it. */
 INLINE uint8_t *enclose(uint8_t *start, uint8_t tag, uint8_t *to)
 {
-    size_t len = (size_t)(to - start) - 2, more;
-
     start[0] = tag;
-    start[1] = (uint8_t)len;
-    if (len < 0x80)
-        return to;
-    more = leat_wire_varint_size(len) - 1;
-    memmove(start + 2 + more, start + 2, len);
-    leat_wire_put_varint(start + 1, len);
-    return to + more;
+    start[1] = (uint8_t)(to - start - 2);
+    return to - start <= 2 + LENGTH_MAX ? to : enclose_long(start, to);
 }
 
 /* All of the following read a value at `c`, where LEAT_QUICK_LEFT bytes can be read, and write it.
@@ -177,14 +181,12 @@ INLINE struct cursor id(struct cursor c, size_t digits, uint8_t tag, bool always
     return c;
 }
 
-/* What an AnyValue of one plain scalar holds, from its brace up to the other one. */
-static struct cursor any_value(struct cursor c, const struct bounds *b)
+/* What an AnyValue of an integer or a boolean holds, from its brace up to the other one. */
+static __attribute__((noinline)) struct cursor any_number(struct cursor c)
 {
     bool negative, yes;
     uint64_t v;
 
-    if (IS(c.at, "{\"stringValue\":\""))
-        return string((struct cursor){c.at + 15, c.to}, b, 1 << 3 | LEAT_BYTES, true);
     if (IS(c.at, "{\"intValue\":")) {
         c.at = leat_digits_integer(c.at + 12, &negative, &v);
         if (c.at == NULL || !leat_scalar_in_range(LEAT_OTLP_INT64, negative, v))
@@ -203,6 +205,14 @@ static struct cursor any_value(struct cursor c, const struct bounds *b)
     return (struct cursor){c.at + (yes ? 17 : 18), c.to + 2};
 }
 
+/* As above, or of a string. */
+INLINE struct cursor any_value(struct cursor c, const struct bounds *b)
+{
+    if (!IS(c.at, "{\"stringValue\":\""))
+        return any_number(c);
+    return string((struct cursor){c.at + 15, c.to}, b, 1 << 3 | LEAT_BYTES, true);
+}
+
 /* An attribute, {"key":"…","value":{"stringValue":"…"}}, as sub-message `tag`. */
 INLINE struct cursor attribute(struct cursor c, const struct bounds *b, uint8_t tag)
 {
@@ -211,14 +221,24 @@ INLINE struct cursor attribute(struct cursor c, const struct bounds *b, uint8_t 
     if (!IS(c.at, "{\"key\":\""))
         return other;
     c = copy((struct cursor){c.at + 8, start + 4}, b);
-    if (c.at == NULL || c.to == start + 4 || c.at > b->value || !IS(c.at, "\",\"value\":"))
+    value = c.to;
+    if (c.at == NULL || value == start + 4 || value - start > 4 + LENGTH_MAX || c.at > b->value ||
+        !IS(c.at, "\",\"value\":"))
         return other;
-    value = enclose(start + 2, 1 << 3 | LEAT_BYTES, c.to);
+    start[2] = 1 << 3 | LEAT_BYTES;
+    start[3] = (uint8_t)(value - start - 4);
     c = any_value((struct cursor){c.at + 10, value + 2}, b);
     if (c.at == NULL || c.at[0] != '}' || c.at[1] != '}')
         return other;
-    c.to = enclose(value, 2 << 3 | LEAT_BYTES, c.to);
-    c.to = enclose(start, tag, c.to);
+    if (c.to - start > 2 + LENGTH_MAX) {
+        c.to = enclose(value, 2 << 3 | LEAT_BYTES, c.to);
+        c.to = enclose(start, tag, c.to);
+    } else {
+        start[0] = tag;
+        start[1] = (uint8_t)(c.to - start - 2);
+        value[0] = 2 << 3 | LEAT_BYTES;
+        value[1] = (uint8_t)(c.to - value - 2);
+    }
     c.at += 2;
     return c;
 }
@@ -247,7 +267,7 @@ bool leat_quick_attributes(struct leat_quick *q, uint32_t number)
     struct cursor c = {q->at, q->to};
     bool behind;
 
-    if (number > TAG_MAX || !bounds_of(q, &b))
+    if (number > LEAT_QUICK_TAG_MAX || !bounds_of(q, true, &b))
         return false;
     c = attributes(c, &b, (uint8_t)(number << 3 | LEAT_BYTES), &behind);
     q->at = c.at;
@@ -257,41 +277,39 @@ bool leat_quick_attributes(struct leat_quick *q, uint32_t number)
 
 /* --- members, by the kind of their field */
 
-#define ALWAYS 1u /* defaults are written too */
-#define VALUES 2u /* an AnyValue may be read */
-
 typedef struct cursor read_value(struct cursor c, const struct bounds *b,
-                                 const struct leat_otlp_field *f, uint32_t number, unsigned how);
+                                 const struct leat_otlp_field *f, uint32_t number, bool always);
 
 static struct cursor read_string(struct cursor c, const struct bounds *b,
-                                 const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                                 const struct leat_otlp_field *f, uint32_t number, bool always)
 {
     (void)f;
-    return string(c, b, (uint8_t)(number << 3 | LEAT_BYTES), how & ALWAYS);
+    return string(c, b, (uint8_t)(number << 3 | LEAT_BYTES), always);
 }
 
 static struct cursor read_trace_id(struct cursor c, const struct bounds *b,
-                                   const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                                   const struct leat_otlp_field *f, uint32_t number, bool always)
 {
     (void)b;
     (void)f;
-    return id(c, LEAT_DIGITS_TRACE_ID, (uint8_t)(number << 3 | LEAT_BYTES), how & ALWAYS);
+    return id(c, LEAT_DIGITS_TRACE_ID, (uint8_t)(number << 3 | LEAT_BYTES), always);
 }
 
 static struct cursor read_span_id(struct cursor c, const struct bounds *b,
-                                  const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                                  const struct leat_otlp_field *f, uint32_t number, bool always)
 {
     (void)b;
     (void)f;
-    return id(c, LEAT_DIGITS_SPAN_ID, (uint8_t)(number << 3 | LEAT_BYTES), how & ALWAYS);
+    return id(c, LEAT_DIGITS_SPAN_ID, (uint8_t)(number << 3 | LEAT_BYTES), always);
 }
 
 static struct cursor read_any_value(struct cursor c, const struct bounds *b,
-                                    const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                                    const struct leat_otlp_field *f, uint32_t number, bool always)
 {
     uint8_t *start = c.to;
 
-    if (!(how & VALUES) || f->message != &leat_otlp_any_value)
+    (void)always;
+    if (!b->values || f->message != &leat_otlp_any_value)
         return other;
     c = any_value((struct cursor){c.at, start + 2}, b);
     if (c.at == NULL || *c.at != '}')
@@ -302,7 +320,7 @@ static struct cursor read_any_value(struct cursor c, const struct bounds *b,
 }
 
 static struct cursor read_integer(struct cursor c, const struct bounds *b,
-                                  const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                                  const struct leat_otlp_field *f, uint32_t number, bool always)
 {
     enum leat_otlp_kind kind = (enum leat_otlp_kind)f->kind;
     bool negative;
@@ -312,7 +330,7 @@ static struct cursor read_integer(struct cursor c, const struct bounds *b,
     c.at = leat_digits_integer(c.at, &negative, &v);
     if (c.at == NULL || !leat_scalar_in_range(kind, negative, v))
         return other;
-    if (v != 0 || (how & ALWAYS)) {
+    if (v != 0 || always) {
         *c.to = (uint8_t)(number << 3 | leat_scalar_type(f));
         c.to = leat_scalar_put(c.to + 1, f, leat_scalar_signed(kind, negative, v));
     }
@@ -321,21 +339,21 @@ static struct cursor read_integer(struct cursor c, const struct bounds *b,
 
 /* In quotes it would be a name. */
 static struct cursor read_enum(struct cursor c, const struct bounds *b,
-                               const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                               const struct leat_otlp_field *f, uint32_t number, bool always)
 {
-    return *c.at != '"' ? read_integer(c, b, f, number, how) : other;
+    return *c.at != '"' ? read_integer(c, b, f, number, always) : other;
 }
 
 /* A time: nanoseconds since 1970 have 19 digits, and most write them in quotes. */
 static struct cursor read_fixed64(struct cursor c, const struct bounds *b,
-                                  const struct leat_otlp_field *f, uint32_t number, unsigned how)
+                                  const struct leat_otlp_field *f, uint32_t number, bool always)
 {
     uint64_t first = leat_digits_eight(c.at + 1), second = leat_digits_eight(c.at + 9);
     uint64_t last = leat_digits_eight(c.at + 12);
 
     if (c.at[0] != '"' || c.at[20] != '"' || c.at[1] == '0' ||
         (leat_digits_others(first) | leat_digits_others(second) | leat_digits_others(last)) != 0)
-        return read_integer(c, b, f, number, how);
+        return read_integer(c, b, f, number, always);
     last >>= 40; /* the three digits that are left */
     last = (last & 0xff) * 100 + (last >> 8 & 0xff) * 10 + (last >> 16);
     last += (leat_digits_number(first) * 100000000 + leat_digits_number(second)) * 1000;
@@ -344,24 +362,37 @@ static struct cursor read_fixed64(struct cursor c, const struct bounds *b,
     return (struct cursor){c.at + 21, c.to + 9};
 }
 
+static struct cursor read_none(struct cursor c, const struct bounds *b,
+                               const struct leat_otlp_field *f, uint32_t number, bool always)
+{
+    (void)c;
+    (void)b;
+    (void)f;
+    (void)number;
+    (void)always;
+    return other;
+}
+
 static read_value *const readers[LEAT_OTLP_KINDS] = {
+    [LEAT_OTLP_NONE] = read_none,       [LEAT_OTLP_BOOL] = read_none,
     [LEAT_OTLP_ENUM] = read_enum,       [LEAT_OTLP_UINT32] = read_integer,
     [LEAT_OTLP_UINT64] = read_integer,  [LEAT_OTLP_INT64] = read_integer,
     [LEAT_OTLP_SINT32] = read_integer,  [LEAT_OTLP_FIXED32] = read_integer,
     [LEAT_OTLP_FIXED64] = read_fixed64, [LEAT_OTLP_SFIXED64] = read_integer,
-    [LEAT_OTLP_STRING] = read_string,   [LEAT_OTLP_TRACE_ID] = read_trace_id,
+    [LEAT_OTLP_DOUBLE] = read_none,     [LEAT_OTLP_STRING] = read_string,
+    [LEAT_OTLP_BLOB] = read_none,       [LEAT_OTLP_TRACE_ID] = read_trace_id,
     [LEAT_OTLP_SPAN_ID] = read_span_id, [LEAT_OTLP_MESSAGE] = read_any_value,
 };
 
 /* The attributes of a member from the bracket on: true when they and the other bracket are passed;
  * false: *list says how far it went. */
-static bool whole_list(struct cursor *c, const struct bounds *b, uint32_t number, unsigned how,
+static bool whole_list(struct cursor *c, const struct bounds *b, uint32_t number,
                        enum leat_quick_list *list)
 {
     struct cursor in = {c->at + 1, c->to};
     bool behind;
 
-    if (!(how & VALUES) || c->at[0] != '[' || c->at[1] != '{')
+    if (!b->values || c->at[0] != '[' || c->at[1] != '{')
         return false;
     *c = attributes(in, b, (uint8_t)(number << 3 | LEAT_BYTES), &behind);
     if (behind && *c->at == ']') {
@@ -376,41 +407,40 @@ bool leat_quick_members(struct leat_quick *q, struct leat_quick_object *o, bool 
                         struct leat_quick_rest *rest)
 {
     const struct leat_otlp_field *fields = o->m->fields;
+    const uint8_t *next = o->next;
     struct cursor c = {q->at, q->to}, after;
     uint32_t last = o->last, seen = o->seen;
     struct bounds b;
     bool behind = false;
 
     *rest = (struct leat_quick_rest){0, LEAT_QUICK_WHOLE};
-    if (!bounds_of(q, &b))
+    if (!bounds_of(q, values, &b))
         return false;
     do {
-        uint32_t n = o->next[last];
+        uint32_t n = next[last], bit = UINT32_C(1) << n;
         const struct leat_otlp_field *f = &fields[n];
-        unsigned how = f->optional | (seen >> n & 1) | (values ? VALUES : 0);
         if (n == 0 || !is_key(c.at, f))
             break;
         c.at += f->key_len;
-        rest->number = n;
-        if (n > TAG_MAX)
-            break;
-        if (f->repeated) {
-            if (f->message != &leat_otlp_key_value || !whole_list(&c, &b, n, how, &rest->list))
+        if (!f->repeated) {
+            after = readers[f->kind](c, &b, f, n, f->optional | ((seen & bit) != 0));
+            if (after.at == NULL) {
+                rest->number = n;
                 break;
-        } else {
-            if (readers[f->kind] == NULL)
-                break;
-            after = readers[f->kind](c, &b, f, n, how);
-            if (after.at == NULL)
-                break;
+            }
             c = after;
+        } else if (f->message != &leat_otlp_key_value || !whole_list(&c, &b, n, &rest->list)) {
+            rest->number = n;
+            break;
         }
-        rest->number = 0;
         last = n;
-        seen |= UINT32_C(1) << n;
-        behind = *c.at != ',';
-        c.at += !behind;
-    } while (!behind && c.at <= b.value && c.to <= b.to_value);
+        seen |= bit;
+        if (*c.at != ',') {
+            behind = true;
+            break;
+        }
+        c.at++;
+    } while (c.at <= b.value && c.to <= b.to_value);
     q->at = c.at;
     q->to = c.to;
     o->last = last;

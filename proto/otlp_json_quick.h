@@ -12,6 +12,8 @@
 #define LEAT_QUICK_LEFT 96 /* text that must follow, so that not every step asks for the end */
 #define LEAT_QUICK_ROOM 96 /* room for what is no string, and for what is written past one */
 
+#define LEAT_QUICK_TAG_MAX 15 /* fields up to this number have a tag of one byte */
+
 /* Where the text is read and where the bytes are written. */
 struct leat_quick {
     const uint8_t *at, *end;
@@ -21,7 +23,8 @@ struct leat_quick {
 /* The object that is being read. */
 struct leat_quick_object {
     const struct leat_otlp_message *m;
-    uint8_t *next; /* LEAT_OTLP_FIELDS guesses: which field comes after field n; 0: not known */
+    uint8_t *next; /* LEAT_OTLP_FIELDS guesses: which field, up to LEAT_QUICK_TAG_MAX, comes after
+                      field n; 0: not known */
     uint32_t last; /* number of the member before; 0: none */
     uint32_t seen; /* bit n: field n was there */
 };
