@@ -356,7 +356,6 @@ static bool read_key(struct reader *r, struct leat_quick_object *o, uint32_t *re
     struct leat_json_string key;
     uint8_t plain[KEY_MAX];
 
-    leat_json_read_blank(&r->in);
     *ret = known_key(r, o);
     if (*ret != 0)
         return true;
@@ -408,6 +407,7 @@ static bool read_object(struct reader *r, const struct leat_otlp_message *m)
         return true;
     }
     do {
+        leat_json_read_peek(&r->in);
         if (quick_members(r, &o, &rest))
             continue;
         if ((rest.number == 0 && !read_key(r, &o, &rest.number)) || !read_rest(r, &o, rest))

@@ -85,6 +85,11 @@ leat_digits_integer(const uint8_t *at, bool *negative, uint64_t *ret)
     bool quoted = *at == '"';
     unsigned n;
 
+    if (at[0] >= '0' && at[0] <= '9' && (at[1] == ',' || at[1] == '}')) { /* flags, counts */
+        *negative = false;
+        *ret = (uint64_t)(at[0] - '0');
+        return at + 1;
+    }
     at += quoted;
     *negative = *at == '-';
     at += *negative;
