@@ -407,7 +407,7 @@ static bool read_object(struct reader *r, const struct leat_otlp_message *m)
         return true;
     }
     do {
-        leat_json_read_peek(&r->in);
+        leat_json_read_peek(&r->in); /* passes over blanks */
         if (quick_members(r, &o, &rest))
             continue;
         if ((rest.number == 0 && !read_key(r, &o, &rest.number)) || !read_rest(r, &o, rest))
