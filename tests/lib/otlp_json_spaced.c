@@ -3,23 +3,34 @@
 
 #include <string.h>
 
+static bool is_mark(char c)
+{
+    return c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':';
+}
+
 void otlp_json_spaced(struct leat_bytes json, struct leat_text *out)
 {
     bool in_string = false;
+    char *to;
 
+    if (!leat_text_reserve(out, 3 * json.len + 1))
+        return;
+    to = out->data + out->len;
     for (size_t i = 0; i < json.len; i++) {
-        uint8_t c = json.data[i];
-        bool mark = !in_string && c != 0 && strchr("{}[],:", c) != NULL;
+        char c = (char)json.data[i];
+        bool mark = !in_string && is_mark(c);
         if (mark)
-            leat_text_char(out, ' ');
-        leat_text_char(out, (char)c);
+            *to++ = ' ';
+        *to++ = c;
         if (mark)
-            leat_text_char(out, '\n');
+            *to++ = '\n';
         if (c == '"')
             in_string = !in_string;
         if (c == '\\' && in_string && i + 1 < json.len)
-            leat_text_char(out, (char)json.data[++i]);
+            *to++ = (char)json.data[++i];
     }
+    out->len = (size_t)(to - out->data);
+    *to = '\0';
 }
 
 const char *otlp_json_sentence(const char *error)
