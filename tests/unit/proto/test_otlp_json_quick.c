@@ -8,11 +8,14 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/text.h"
 #include "lib/otlp_json_help.h"
 #include "lib/otlp_json_spaced.h"
 #include "lib/otlp_random.h"
 #include "proto/otlp.h"
+#include "proto/otlp_view.h"
 
 #define TEXT_MAX ((size_t)8 << 20)
 
@@ -311,23 +314,32 @@ static void test_random(void **state)
     }
 }
 
+#define LONG_KEY "{\"key\":\"0123456789abcdefghijklmnopq\",\"value\":"
+
 /* The text ends everywhere, and everywhere it goes on with blanks only, or with nonsense. */
 static void test_ends(void **state)
 {
-    static const char json[] = OPEN FIRST "},{" FIRST CLOSE;
+    static const char *const texts[] = {
+        OPEN FIRST "},{" FIRST CLOSE,
+        OPEN "\"attributes\":[" LONG_KEY "{\"intValue\":\"1234567890123456789\"}}," LONG_KEY
+             "{\"stringValue\":\"0123456789abcdefghijklmnopq\"}}," LONG_KEY
+             "{\"boolValue\":false}}]" CLOSE,
+    };
     static const char *const tails[] = {
         "", " ", "                                        ", "n", "null", ",", "\"", "}", "]"};
 
     (void)state;
-    for (size_t len = 0; len < sizeof json; len++) {
-        for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-            struct leat_text t;
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t len = 0; len <= strlen(texts[i]); len++) {
+            for (size_t n = 0; n < sizeof tails / sizeof *tails; n++) {
+                struct leat_text t;
 
-            leat_text_init(&t, TEXT_MAX);
-            leat_text_add(&t, json, len);
-            leat_text_str(&t, tails[i]);
-            same(LEAT_LOGS, leat_text_bytes(&t));
-            leat_text_done(&t);
+                leat_text_init(&t, TEXT_MAX);
+                leat_text_add(&t, texts[i], len);
+                leat_text_str(&t, tails[n]);
+                same(LEAT_LOGS, leat_text_bytes(&t));
+                leat_text_done(&t);
+            }
         }
     }
 }
@@ -371,6 +383,37 @@ static void test_growth(void **state)
     }
 }
 
+/* The limit of values in one another holds for those that are read in one go. */
+static void test_depth(void **state)
+{
+    static const char *const lists[] = {
+        "[{\"key\":\"k\",\"value\":{\"intValue\":\"1\"}}]",
+        "[{\"key\":\"k\"},{\"key\":\"k\",\"value\":{\"stringValue\":\"v\"}}]",
+        "[{\"key\":\"k\" ,\"value\":{\"intValue\":\"1\"}}]",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (int depth = LEAT_OTLP_DEPTH - 1; depth <= LEAT_OTLP_DEPTH + 1; depth++) {
+            struct leat_text t;
+
+            leat_text_init(&t, TEXT_MAX);
+            leat_text_str(&t, OPEN "\"body\":{\"kvlistValue\":{\"values\":");
+            for (int n = 2; n < depth; n++)
+                leat_text_str(&t, "[{\"key\":\"k\",\"value\":{\"kvlistValue\":{\"values\":");
+            leat_text_str(&t, lists[i]);
+            for (int n = 2; n < depth; n++)
+                leat_text_str(&t, "}}}]");
+            leat_text_str(&t, "}}" CLOSE);
+            if (depth > LEAT_OTLP_DEPTH)
+                otlp_json_refused(LEAT_LOGS, leat_text_get(&t), "values nested too deep");
+            assert_int_equal(same(LEAT_LOGS, leat_text_bytes(&t)),
+                             depth > LEAT_OTLP_DEPTH ? LEAT_JSON_BAD : LEAT_JSON_OK);
+            leat_text_done(&t);
+        }
+    }
+}
+
 /* What the reader keeps for each message has room for all of them. */
 static void walk(const struct leat_otlp_message *m, const struct leat_otlp_message **known)
 {
@@ -410,7 +453,7 @@ int main(void)
         cmocka_unit_test(test_digits_mean),    cmocka_unit_test(test_orders),
         cmocka_unit_test(test_random),         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_mutated),        cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_depth),          cmocka_unit_test(test_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
