@@ -383,6 +383,30 @@ static void test_growth(void **state)
     }
 }
 
+/* The room ends everywhere in a run of members that are no strings. */
+static void test_room(void **state)
+{
+    static const char rest[] =
+        "\"timeUnixNano\":\"1700000000000000001\",\"observedTimeUnixNano\":\"1700000000000000002\","
+        "\"body\":{\"intValue\":\"1234567890123456789\"},\"flags\":7,\"traceId\":"
+        "\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\"";
+
+    (void)state;
+    for (int len = 1; len < 1200; len++) {
+        struct leat_text t;
+
+        leat_text_init(&t, TEXT_MAX);
+        leat_text_str(
+            &t, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"severityText\":\"\",");
+        leat_text_str(&t, rest);
+        leat_text_printf(&t, "},{\"severityText\":\"%0*d\",", len, 0);
+        leat_text_str(&t, rest);
+        leat_text_str(&t, CLOSE);
+        assert_int_equal(same(LEAT_LOGS, leat_text_bytes(&t)), LEAT_JSON_OK);
+        leat_text_done(&t);
+    }
+}
+
 /* The limit of values in one another holds for those that are read in one go. */
 static void test_depth(void **state)
 {
@@ -453,7 +477,8 @@ int main(void)
         cmocka_unit_test(test_digits_mean),    cmocka_unit_test(test_orders),
         cmocka_unit_test(test_random),         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_mutated),        cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_depth),          cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_room),           cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
