@@ -314,7 +314,8 @@ static void test_random(void **state)
     }
 }
 
-#define LONG_KEY "{\"key\":\"0123456789abcdefghijklmnopq\",\"value\":"
+#define LETTERS  "0123456789abcdefghijklmnopq"
+#define LONG_KEY "{\"key\":\"" LETTERS LETTERS LETTERS "\",\"value\":"
 
 /* The text ends everywhere, and everywhere it goes on with blanks only, or with nonsense. */
 static void test_ends(void **state)
@@ -401,7 +402,7 @@ static void test_room(void **state)
         leat_text_str(&t, rest);
         leat_text_printf(&t, "},{\"severityText\":\"%0*d\",", len, 0);
         leat_text_str(&t, rest);
-        leat_text_str(&t, CLOSE);
+        leat_text_str(&t, "},{" FIRST CLOSE);
         assert_int_equal(same(LEAT_LOGS, leat_text_bytes(&t)), LEAT_JSON_OK);
         leat_text_done(&t);
     }
