@@ -83,6 +83,7 @@ static void welcome(struct leat_listener *l, int fd, const struct sockaddr *addr
         l->refused++;
         return;
     }
+    c->client = leat_conn_client_of(addr);
     c->group = l->group;
     l->group->conns++;
     l->group->refs++;
