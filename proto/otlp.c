@@ -24,7 +24,7 @@
 #define TABLE(FIELDS, NAME)                                                                        \
     {                                                                                              \
         .name = NAME, .fields = FIELDS, .top = sizeof FIELDS / sizeof FIELDS[0] - 1,               \
-        .bad_tag = NAME " has a field that is not well-formed"                                     \
+        .id = __COUNTER__, .bad_tag = NAME " has a field that is not well-formed"                  \
     }
 
 #define LEAT_OTLP_BOOL_BAD     "is not a whole varint"
@@ -445,6 +445,8 @@ const struct leat_otlp_message *const leat_otlp_answer[LEAT_SIGNALS] = {
     [LEAT_METRICS] = &metrics_answer,
     [LEAT_LOGS] = &logs_answer,
 };
+
+_Static_assert(__COUNTER__ <= LEAT_OTLP_MESSAGES, "TABLE() numbers the messages from 0 on");
 
 uint32_t leat_otlp_field_named(const struct leat_otlp_message *m, struct leat_bytes name)
 {

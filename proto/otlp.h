@@ -47,13 +47,17 @@ enum leat_otlp_items {
     LEAT_OTLP_ITEM,   /* each of these sub-messages is one */
 };
 
+#define LEAT_OTLP_KEY_MAX  32 /* the longest key, with its quotes and its colon */
+#define LEAT_OTLP_MESSAGES 64 /* messages there may be in the tables */
+#define LEAT_OTLP_FIELDS   17 /* fields of the largest of them, number 0 included */
+
 struct leat_otlp_message;
 
 struct leat_otlp_field {
-    const char *name; /* "trace_id"; NULL: no such field */
-    const char *json; /* "traceId" */
-    const char *key;  /* "\"traceId\":", of key_len bytes */
-    uint32_t key_len;
+    const char *name;            /* "trace_id"; NULL: no such field */
+    const char *json;            /* "traceId" */
+    char key[LEAT_OTLP_KEY_MAX]; /* "\"traceId\":", of key_len bytes, zeros behind */
+    uint8_t key_len;
     uint8_t kind;  /* enum leat_otlp_kind */
     bool repeated; /* scalars of this kind may come packed or not */
     bool oneof;    /* of this message's oneof fields the last one on the wire counts */
@@ -69,6 +73,7 @@ struct leat_otlp_message {
     const char *name;                     /* "LogRecord", "Span.Event" */
     const struct leat_otlp_field *fields; /* by field number: 0 … top */
     uint32_t top;                         /* the highest field number */
+    uint32_t id;                          /* its own, below LEAT_OTLP_MESSAGES */
     const char *bad_tag;                  /* sentence for leat_otlp_check() */
 };
 

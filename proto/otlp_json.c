@@ -9,16 +9,22 @@
 #include "base/err.h"
 #include "proto/json_read.h"
 #include "proto/otlp.h"
+#include "proto/otlp_json_digits.h"
 #include "proto/otlp_json_quick.h"
+#include "proto/otlp_json_scalar.h"
 #include "proto/otlp_view.h"
 #include "proto/wire.h"
 
-#define HEAD_MAX     20 /* a tag and a length, or a tag and a scalar */
-#define KEY_MAX      64 /* an escaped key that is longer is nobody's */
-#define WIDTHS       64 /* messages whose usual length is remembered */
-#define CONTAINERS   3  /* levels of messages that hold most of the text behind them */
-#define TRACE_DIGITS 32
-#define SPAN_DIGITS  16
+#define HEAD_MAX   20 /* a tag and a length, or a tag and a scalar */
+#define KEY_MAX    64 /* an escaped key that is longer is nobody's */
+#define CONTAINERS 3  /* levels of messages that hold most of the text behind them */
+
+/* What the messages of one kind looked like so far in this request. It is only a guess at the next
+ * one: how long its length is, and which key comes after which. */
+struct shape {
+    uint8_t width;                  /* bytes of the last length; 0: not known */
+    uint8_t next[LEAT_OTLP_FIELDS]; /* number of the last field after this one (first: after 0) */
+};
 
 struct reader {
     struct leat_json_read in;
@@ -30,7 +36,7 @@ struct reader {
     struct leat_otlp_count count;
     const struct leat_otlp_message *where; /* the error is in this field of this message */
     const struct leat_otlp_field *what;
-    uint8_t width[WIDTHS]; /* bytes that the last length of such a message took; 0: not known */
+    struct shape shapes[LEAT_OTLP_MESSAGES];
 };
 
 /* One member of an object: where its value goes. */
@@ -68,9 +74,9 @@ struct open {
 
 /* Begins a sub-message. Its length is not known: room is left for one as wide as last time, and
  * those that hold all the rest are believed to become half as long as it. */
-static bool open_message(struct reader *r, const struct member *m, struct open *o)
+static inline bool open_message(struct reader *r, const struct member *m, struct open *o)
 {
-    o->usual = &r->width[(uintptr_t)m->f->message / sizeof *m->f->message % WIDTHS];
+    o->usual = &r->shapes[m->f->message->id].width;
     o->width = *o->usual;
     if (o->width == 0)
         o->width = r->level > CONTAINERS
@@ -83,7 +89,7 @@ static bool open_message(struct reader *r, const struct member *m, struct open *
     return true;
 }
 
-static bool close_message(struct reader *r, const struct open *o)
+static inline bool close_message(struct reader *r, const struct open *o)
 {
     size_t len = (size_t)(r->at - r->buf->data) - o->start;
     uint8_t width = (uint8_t)leat_wire_varint_size(len), *head;
@@ -100,157 +106,21 @@ static bool close_message(struct reader *r, const struct open *o)
     return true;
 }
 
-/* Writes a scalar that is not of bytes; `tag` false: as an element of a packed list. */
-static bool put_scalar(struct reader *r, const struct member *m, uint64_t v, bool tag)
+/* Writes a scalar that is not of bytes; number 0: without a tag, as an element of a packed list. */
+static bool put_scalar(struct reader *r, const struct leat_otlp_field *f, uint32_t number,
+                       uint64_t v)
 {
-    enum leat_wire_type type = leat_quick_type(m->f);
-
     if (!room(r, HEAD_MAX))
         return false;
-    if (tag)
-        r->at = leat_wire_put_tag(r->at, m->number, type);
-    if (type == LEAT_VARINT) {
-        r->at = leat_wire_put_varint(r->at, v);
-    } else {
-        size_t size = type == LEAT_FIXED64 ? 8 : 4;
-        memcpy(r->at, &v, size); /* little-endian hosts only, as in wire.h */
-        r->at += size;
-    }
+    if (number != 0)
+        r->at = leat_wire_put_tag(r->at, number, leat_scalar_type(f));
+    r->at = leat_scalar_put(r->at, f, v);
     return true;
 }
-
-/* --- scalars */
 
 static bool wrong(struct reader *r, const uint8_t *at, const char *why)
 {
     return leat_json_read_fail(&r->in, at, why);
-}
-
-/* The number that is there, or in the string that is there. */
-static bool any_number(struct reader *r, struct leat_json_number *n)
-{
-    struct leat_json_read inner;
-    struct leat_json_string s;
-    const uint8_t *start;
-
-    if (leat_json_read_peek(&r->in) != '"')
-        return leat_json_read_number(&r->in, n);
-    start = r->in.at;
-    if (!leat_json_read_string(&r->in, &s))
-        return false;
-    inner = leat_json_read_of(s.raw);
-    if (s.raw.len == 0 || !(*s.raw.data == '-' || (*s.raw.data >= '0' && *s.raw.data <= '9')) ||
-        !leat_json_read_number(&inner, n) || inner.at != inner.end)
-        return wrong(r, start, "string is not a number");
-    return true;
-}
-
-/* An integer as a number or a string. */
-static bool integer(struct reader *r, bool *negative, uint64_t *ret)
-{
-    const uint8_t *start = r->in.at, *after;
-    struct leat_json_number n;
-    const char *why;
-
-    after = leat_quick_integer(start, r->in.end, negative, ret);
-    if (after != NULL) {
-        r->in.at = after;
-        return true;
-    }
-    if (!any_number(r, &n))
-        return false;
-    *negative = n.negative;
-    why = leat_json_number_whole(&n, ret);
-    return why == NULL || wrong(r, start, why);
-}
-
-static bool whole(struct reader *r, uint64_t min, uint64_t max, uint64_t *ret)
-{
-    const uint8_t *start;
-    bool negative;
-
-    leat_json_read_blank(&r->in);
-    start = r->in.at;
-    if (!integer(r, &negative, ret))
-        return false;
-    if (*ret > (negative ? min : max))
-        return wrong(r, start, "integer out of range");
-    if (negative)
-        *ret = -*ret;
-    return true;
-}
-
-static bool real(struct reader *r, uint64_t *ret)
-{
-    const uint8_t *start = r->in.at;
-    struct leat_json_number n;
-    const char *why;
-    double v;
-
-    r->in.at += leat_quick_special(start, r->in.end, &v);
-    if (r->in.at == start) {
-        if (!any_number(r, &n))
-            return false;
-        why = leat_json_number_double(&n, &v);
-        if (why != NULL)
-            return wrong(r, start, why);
-    }
-    memcpy(ret, &v, sizeof v);
-    return true;
-}
-
-static bool boolean(struct reader *r, uint64_t *ret)
-{
-    uint8_t c = *r->in.at;
-
-    if (c != 't' && c != 'f')
-        return wrong(r, r->in.at, "expected true or false");
-    *ret = c == 't';
-    return leat_json_read_word(&r->in, c == 't' ? "true" : "false");
-}
-
-/* The number of a value or its name. */
-static bool enumeration(struct reader *r, const struct leat_otlp_field *f, uint64_t *ret)
-{
-    const uint8_t *start = r->in.at;
-    struct leat_json_string s;
-    int32_t v;
-
-    if (*start != '"')
-        return whole(r, (uint64_t)INT32_MAX + 1, INT32_MAX, ret);
-    if (!leat_json_read_string(&r->in, &s))
-        return false;
-    v = s.escaped ? -1 : leat_otlp_enum_named(f->values, s.raw);
-    if (v < 0)
-        return wrong(r, start, "not a name of this enum");
-    *ret = (uint64_t)v;
-    return true;
-}
-
-static bool scalar(struct reader *r, const struct leat_otlp_field *f, uint64_t *ret)
-{
-    switch ((enum leat_otlp_kind)f->kind) {
-    case LEAT_OTLP_BOOL:
-        return boolean(r, ret);
-    case LEAT_OTLP_ENUM:
-        return enumeration(r, f, ret);
-    case LEAT_OTLP_UINT32:
-    case LEAT_OTLP_FIXED32:
-        return whole(r, 0, UINT32_MAX, ret);
-    case LEAT_OTLP_UINT64:
-    case LEAT_OTLP_FIXED64:
-        return whole(r, 0, UINT64_MAX, ret);
-    case LEAT_OTLP_INT64:
-    case LEAT_OTLP_SFIXED64:
-        return whole(r, (uint64_t)INT64_MAX + 1, INT64_MAX, ret);
-    case LEAT_OTLP_SINT32:
-        if (!whole(r, (uint64_t)INT32_MAX + 1, INT32_MAX, ret))
-            return false;
-        *ret = (uint32_t)(*ret << 1) ^ (uint32_t) - (*ret >> 63);
-        return true;
-    default:
-        return real(r, ret);
-    }
 }
 
 /* --- strings, ids, bytes */
@@ -273,36 +143,16 @@ static long decode(struct reader *r, enum leat_otlp_kind kind, uint8_t *to, size
     }
     if (len == 0)
         return 0;
-    if (len != (kind == LEAT_OTLP_TRACE_ID ? TRACE_DIGITS : SPAN_DIGITS)) {
+    if (len != (kind == LEAT_OTLP_TRACE_ID ? LEAT_DIGITS_TRACE_ID : LEAT_DIGITS_SPAN_ID)) {
         wrong(r, start,
               kind == LEAT_OTLP_TRACE_ID ? "a trace id has 32 hex digits"
                                          : "a span id has 16 hex digits");
         return -1;
     }
-    n = leat_quick_id(to, len, to);
+    n = leat_digits_id(to, len, to);
     if (n < 0)
         wrong(r, start, "not hex digits");
     return n > 0 ? (long)len / 2 : n; /* all zero is how an id says that there is none */
-}
-
-/* A string that leat_quick_copy() can do: its length takes one byte, and nothing has to be moved.
- */
-static inline bool short_string(struct reader *r, const struct member *m)
-{
-    size_t len;
-
-    if (*r->in.at != '"' || m->number > 15 || r->end - r->at < LEAT_QUICK_ROOM)
-        return false;
-    len = leat_quick_copy(r->in.at + 1, r->in.end, r->at + 2);
-    if (len == SIZE_MAX)
-        return false;
-    r->in.at += len + 2;
-    if (len == 0 && !m->always)
-        return true;
-    r->at[0] = (uint8_t)(m->number << 3 | LEAT_BYTES);
-    r->at[1] = (uint8_t)len;
-    r->at += 2 + len;
-    return true;
 }
 
 /* A value of kind string, bytes or id: copied or decoded to where it stays. */
@@ -314,8 +164,6 @@ static bool text_value(struct reader *r, const struct member *m)
     uint8_t *to;
     size_t len, head;
 
-    if (kind == LEAT_OTLP_STRING && short_string(r, m))
-        return true;
     if (!leat_json_read_string(&r->in, &s) || !room(r, HEAD_MAX + s.raw.len))
         return false;
     head = 1 + (m->number > 15) + leat_wire_varint_size(s.raw.len);
@@ -369,8 +217,8 @@ static bool put_default(struct reader *r, const struct member *m)
 {
     if (m->f->kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, true);
-    if (leat_quick_type(m->f) != LEAT_BYTES)
-        return put_scalar(r, m, 0, true);
+    if (leat_scalar_type(m->f) != LEAT_BYTES)
+        return put_scalar(r, m->f, m->number, 0);
     if (!room(r, HEAD_MAX))
         return false;
     r->at = leat_wire_put_bytes(r->at, m->number, leat_bytes(NULL, 0));
@@ -384,11 +232,11 @@ static bool read_value(struct reader *r, const struct member *m)
 
     if (kind == LEAT_OTLP_MESSAGE)
         return sub_message(r, m, false);
-    if (leat_quick_type(m->f) == LEAT_BYTES)
+    if (leat_scalar_type(m->f) == LEAT_BYTES)
         return text_value(r, m);
-    if (!scalar(r, m->f, &v))
+    if (!leat_otlp_json_scalar(&r->in, m->f, &v))
         return false;
-    return (v == 0 && !m->always) || put_scalar(r, m, v, true);
+    return (v == 0 && !m->always) || put_scalar(r, m->f, m->number, v);
 }
 
 /* Elements of a list of numbers, as one packed field. */
@@ -406,49 +254,67 @@ static bool packed(struct reader *r, const struct member *m)
         bool null = leat_json_read_peek(&r->in) == 'n';
         if (r->in.at == r->in.end)
             return wrong(r, r->in.at, "the text ends in the middle of a list");
-        if (null ? !leat_json_read_word(&r->in, "null") : !scalar(r, m->f, &v))
+        if (null ? !leat_json_read_word(&r->in, "null") : !leat_otlp_json_scalar(&r->in, m->f, &v))
             return false;
-        if (!put_scalar(r, m, v, false))
+        if (!put_scalar(r, m->f, 0, v))
             return false;
     } while (leat_json_read_more(&r->in, ']'));
     return r->in.wrong == NULL && close_message(r, &o);
 }
 
-/* false: not an attribute of the usual shape, nothing was read. */
-static inline bool quick_attribute(struct reader *r, const struct member *m)
+/* As leat_quick_attributes(), in the reader's terms. */
+static bool quick_attributes(struct reader *r, uint32_t number)
 {
-    const uint8_t *after;
-    uint8_t *to;
+    struct leat_quick q = {r->in.at, r->in.end, r->at, r->end};
+    bool behind;
 
-    if (r->values == LEAT_OTLP_DEPTH || m->number > 15 ||
-        (r->end - r->at < 2 * LEAT_QUICK_ROOM && !grow(r, 2 * LEAT_QUICK_ROOM)))
+    if (r->values == LEAT_OTLP_DEPTH)
         return false;
-    after = leat_quick_attribute(r->in.at, r->in.end, m->number, r->at, &to);
-    if (after == NULL)
-        return false;
-    r->in.at = after;
-    r->at = to;
-    return true;
+    behind = leat_quick_attributes(&q, number);
+    r->in.at = q.at;
+    r->at = q.to;
+    return behind;
 }
 
-static bool read_list(struct reader *r, const struct member *m)
+/* As leat_quick_members(), in the reader's terms. */
+static bool quick_members(struct reader *r, struct leat_quick_object *o,
+                          struct leat_quick_rest *rest)
 {
-    if (!leat_json_read_char(&r->in, '[', "expected an array"))
-        return false;
-    if (leat_json_read_peek(&r->in) == ']') {
-        r->in.at++;
+    struct leat_quick q = {r->in.at, r->in.end, r->at, r->end};
+    bool behind = leat_quick_members(&q, o, r->values < LEAT_OTLP_DEPTH, rest);
+
+    r->in.at = q.at;
+    r->at = q.to;
+    return behind;
+}
+
+static bool read_element(struct reader *r, const struct member *m)
+{
+    if (m->f->message == &leat_otlp_key_value && quick_attributes(r, m->number))
         return true;
-    }
-    if (m->f->kind != LEAT_OTLP_MESSAGE && m->f->kind != LEAT_OTLP_STRING)
-        return packed(r, m);
-    do {
-        bool null = leat_json_read_peek(&r->in) == 'n';
-        if (m->f->message == &leat_otlp_key_value && quick_attribute(r, m))
-            continue;
-        if (null ? !leat_json_read_word(&r->in, "null") || !put_default(r, m) : !read_value(r, m))
+    if (leat_json_read_peek(&r->in) != 'n')
+        return read_value(r, m);
+    return leat_json_read_word(&r->in, "null") && put_default(r, m);
+}
+
+static bool read_list(struct reader *r, const struct member *m, enum leat_quick_list begun)
+{
+    if (begun == LEAT_QUICK_WHOLE) {
+        if (!leat_json_read_char(&r->in, '[', "expected an array"))
             return false;
-    } while (leat_json_read_more(&r->in, ']'));
-    return r->in.wrong == NULL;
+        if (leat_json_read_peek(&r->in) == ']') {
+            r->in.at++;
+            return true;
+        }
+        if (m->f->kind != LEAT_OTLP_MESSAGE && m->f->kind != LEAT_OTLP_STRING)
+            return packed(r, m);
+    }
+    while (begun == LEAT_QUICK_BEHIND || read_element(r, m)) {
+        begun = LEAT_QUICK_WHOLE;
+        if (!leat_json_read_more(&r->in, ']'))
+            return r->in.wrong == NULL;
+    }
+    return false;
 }
 
 /* null is the default: nothing, unless the field was there before. */
@@ -459,38 +325,38 @@ static bool read_null(struct reader *r, const struct member *m, bool before)
     return leat_json_read_word(&r->in, "null") && (skip || put_default(r, m));
 }
 
-/* Passes over the key of a field and its colon when they stand as everybody writes them. Keys
- * mostly come in the order of the numbers, so the search goes on where the last one ended. Returns
- * the number; 0: look closer. */
-static inline uint32_t known_key(struct reader *r, const struct leat_otlp_message *m, uint32_t last)
+/* The field whose key is at the cursor as everybody writes it. Keys mostly come in the order of the
+ * numbers; what comes is expected next time. Passes over the key and its colon and returns the
+ * number; 0: look closer. */
+static uint32_t known_key(struct reader *r, struct leat_quick_object *o)
 {
     const uint8_t *at = r->in.at;
     size_t left = (size_t)(r->in.end - at);
+    uint32_t i = o->last + 1;
 
     if (left < 2)
         return 0;
-    for (uint32_t n = 0, i = last + 1; n <= m->top; n++, i++) {
+    for (uint32_t n = 0; n <= o->m->top; n++, i++) {
         const struct leat_otlp_field *f;
-        if (i > m->top)
+        if (i > o->m->top)
             i = 1;
-        f = &m->fields[i];
+        f = &o->m->fields[i];
         if (f->name != NULL && (uint8_t)f->key[1] == at[1] && f->key_len <= left &&
             memcmp(f->key, at, f->key_len) == 0) {
             r->in.at += f->key_len;
+            o->next[o->last] = i <= LEAT_QUICK_TAG_MAX ? (uint8_t)i : 0;
             return i;
         }
     }
     return 0;
 }
 
-static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32_t last,
-                     uint32_t *ret)
+static bool read_key(struct reader *r, struct leat_quick_object *o, uint32_t *ret)
 {
     struct leat_json_string key;
     uint8_t plain[KEY_MAX];
 
-    leat_json_read_blank(&r->in);
-    *ret = known_key(r, m, last);
+    *ret = known_key(r, o);
     if (*ret != 0)
         return true;
     if (!leat_json_read_string(&r->in, &key) ||
@@ -500,33 +366,30 @@ static bool read_key(struct reader *r, const struct leat_otlp_message *m, uint32
         bool fits = key.raw.len <= KEY_MAX;
         key.raw = leat_bytes(plain, fits ? leat_json_unescape(key.raw, plain, KEY_MAX) : 0);
     }
-    *ret = leat_otlp_field_named(m, key.raw);
+    *ret = leat_otlp_field_named(o->m, key.raw);
     return true;
 }
 
-static bool read_member(struct reader *r, const struct leat_otlp_message *m, uint32_t *last,
-                        uint32_t *seen)
+/* The rest of a member after its key, or of its list. Number 0: nobody's. */
+static bool read_rest(struct reader *r, struct leat_quick_object *o, struct leat_quick_rest rest)
 {
-    struct member to;
-    bool before, ok;
-    uint8_t c;
+    uint32_t number = rest.number;
+    struct member to = {.f = &o->m->fields[number], .number = number};
+    uint8_t c = leat_json_read_peek(&r->in);
+    bool begun = rest.list != LEAT_QUICK_WHOLE, before, ok;
 
-    if (!read_key(r, m, *last, &to.number))
-        return false;
-    c = leat_json_read_peek(&r->in);
-    if (to.number == 0 || c == 0)
+    if (number == 0 || (c == 0 && !begun))
         return leat_json_read_skip(&r->in);
-    *last = to.number;
-    to.f = &m->fields[to.number];
-    before = *seen >> to.number & 1;
-    *seen |= UINT32_C(1) << to.number;
+    before = o->seen >> number & 1;
+    o->last = number;
+    o->seen |= UINT32_C(1) << number;
     to.always = before || to.f->optional || to.f->repeated;
-    if (c == 'n')
-        ok = read_null(r, &to, before);
+    if (to.f->repeated && (c != 'n' || begun))
+        ok = read_list(r, &to, rest.list);
     else
-        ok = to.f->repeated ? read_list(r, &to) : read_value(r, &to);
+        ok = c == 'n' ? read_null(r, &to, before) : read_value(r, &to);
     if (!ok && r->where == NULL) {
-        r->where = m;
+        r->where = o->m;
         r->what = to.f;
     }
     return ok;
@@ -534,7 +397,8 @@ static bool read_member(struct reader *r, const struct leat_otlp_message *m, uin
 
 static bool read_object(struct reader *r, const struct leat_otlp_message *m)
 {
-    uint32_t last = 0, seen = 0;
+    struct leat_quick_object o = {.m = m, .next = r->shapes[m->id].next};
+    struct leat_quick_rest rest;
 
     if (!leat_json_read_char(&r->in, '{', "expected an object"))
         return false;
@@ -543,7 +407,10 @@ static bool read_object(struct reader *r, const struct leat_otlp_message *m)
         return true;
     }
     do {
-        if (!read_member(r, m, &last, &seen))
+        leat_json_read_peek(&r->in); /* passes over blanks */
+        if (quick_members(r, &o, &rest))
+            continue;
+        if ((rest.number == 0 && !read_key(r, &o, &rest.number)) || !read_rest(r, &o, rest))
             return false;
     } while (leat_json_read_more(&r->in, '}'));
     return r->in.wrong == NULL;
@@ -580,7 +447,7 @@ enum leat_json_result leat_otlp_from_json(enum leat_signal signal, struct leat_b
 
     *ret = NULL;
     *ret_count = (struct leat_otlp_count){0};
-    r.buf = leat_buf_new(budget, json.len / 2 + 4 * HEAD_MAX);
+    r.buf = leat_buf_new(budget, json.len / 2 + LEAT_QUICK_ROOM);
     if (r.buf == NULL) {
         leat_fail(err, "no memory for a request of %zu bytes of JSON", json.len);
         return LEAT_JSON_NO_MEMORY;

@@ -10,7 +10,7 @@
 #include "proto/json_write.h"
 #include "proto/otlp.h"
 #include "proto/otlp_json.h"
-#include "proto/otlp_json_quick.h"
+#include "proto/otlp_json_scalar.h"
 #include "proto/otlp_view.h"
 #include "proto/wire.h"
 
@@ -122,7 +122,7 @@ static bool next_packed(struct leat_wire *list, enum leat_wire_type type, struct
 static void add_elements(struct writer *w, const struct leat_otlp_field *f,
                          const struct leat_wire_field *v, bool *first)
 {
-    enum leat_wire_type type = leat_quick_type(f);
+    enum leat_wire_type type = leat_scalar_type(f);
     struct leat_wire list = leat_wire_of(v->bytes);
     struct leat_wire_field one;
 
@@ -151,7 +151,7 @@ static const struct leat_otlp_field *known(const struct leat_otlp_message *m,
 
     if (f == NULL)
         return NULL;
-    if (v->type != leat_quick_type(f) && !(f->repeated && v->type == LEAT_BYTES))
+    if (v->type != leat_scalar_type(f) && !(f->repeated && v->type == LEAT_BYTES))
         return NULL;
     return f;
 }

@@ -41,6 +41,11 @@ static void test_ids(void **state)
     log_again(
         LOG("\"traceId\":\"00000000000000000000000000000000\",\"spanId\":\"0000000000000000\""),
         LOG(""));
+    log_again(
+        LOG("\"traceId\":\"00000000000000000000000000000001\",\"spanId\":\"0000000000000001\""),
+        LOG("\"traceId\":\"00000000000000000000000000000001\",\"spanId\":\"0000000000000001\""));
+    log_again(LOG("\"traceId\":\"10000000000000000000000000000000\""),
+              LOG("\"traceId\":\"10000000000000000000000000000000\""));
     log_again(LOG("\"spanId\":\"\\u0065ee19b7ec3c1b174\""), LOG("\"spanId\":\"eee19b7ec3c1b174\""));
     otlp_json_refused(LEAT_LOGS, LOG("\"traceId\":\"5b8e\""),
                       "byte 57 (LogRecord.traceId): a trace id has 32 hex digits");
