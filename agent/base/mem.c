@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define KEEP_FREE (128 * 1024 * 1024) /* bytes at the top of an arena */
 #define OWN_MAPPING                                                                                \
@@ -97,6 +99,25 @@ void *leat_try_zeroed(size_t size)
 void *leat_try_resize(void *old, size_t size)
 {
     return may_fail_now() ? NULL : realloc(old, size ? size : 1);
+}
+
+static size_t whole_pages(size_t size, size_t page)
+{
+    return (size + page - 1) / page * page;
+}
+
+void *leat_try_pages(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (may_fail_now() || size > SIZE_MAX / 2)
+        return NULL;
+    return aligned_alloc(page, whole_pages(size ? size : 1, page));
+}
+
+void leat_pages_rest(void *pages, size_t size)
+{
+    madvise(pages, whole_pages(size, (size_t)sysconf(_SC_PAGESIZE)), MADV_DONTNEED);
 }
 
 void leat_free(void *memory)

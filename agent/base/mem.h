@@ -26,6 +26,13 @@ void *leat_try(size_t size);                   /* not zeroed; NULL: no memory */
 void *leat_try_zeroed(size_t size);            /* NULL: no memory */
 void *leat_try_resize(void *old, size_t size); /* NULL: no memory, and `old` stays as it was */
 
+/* Whole pages, not zeroed; NULL: no memory. For a block that is mostly never touched, or rests for
+ * long: pages nobody has touched cost nothing. */
+void *leat_try_pages(size_t size);
+/* Gives the pages' memory back to the kernel until they are touched again: their bytes read as
+ * zero from here on. `size` as it was asked for. */
+void leat_pages_rest(void *pages, size_t size);
+
 void leat_free(void *memory); /* takes NULL */
 
 /* For tests. The n-th leat_try() of this thread from now on fails (1 = the next one); 0 switches

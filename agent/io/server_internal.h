@@ -15,6 +15,7 @@
 #include "io/conn.h"
 #include "io/grpc.h"
 #include "io/h2.h"
+#include "io/h2_memory.h"
 #include "io/listen.h"
 #include "io/server.h"
 
@@ -31,6 +32,7 @@
 #define LEAT_STALL_WINDOW  (30 * LEAT_SEC) /* in each such window a body must bring … */
 #define LEAT_STALL_BYTES   4096            /* … so many bytes, or its rest */
 #define LEAT_WRITE_TIMEOUT (30 * LEAT_SEC) /* one write to a peer that does not read */
+#define LEAT_REST_AFTER    (2 * LEAT_SEC) /* without a call, an HTTP/2 session's memory goes back */
 #define LEAT_NEVER         INT64_MAX
 
 struct leat_peer;
@@ -222,6 +224,8 @@ struct leat_h2s {
     struct leat_h2 *pump; /* first: where its callbacks look */
     struct leat_peer *p;
     nghttp2_session *session;
+    struct leat_h2_memory memory; /* the session's */
+    bool rests;                   /* it has given its large blocks back */
     struct leat_guard guard;
     struct leat_call *opening; /* its header block is coming in */
     int64_t opening_since;     /* a header block is coming in, for `opening_stream` */
