@@ -318,7 +318,7 @@ static int h2_open(struct leat_peer *p)
         return -1;
     }
     p->session = h;
-    p->due = now;
+    leat_peer_due(p, now);
     return 0;
 }
 

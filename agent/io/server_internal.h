@@ -8,6 +8,7 @@
  * server_h1.c server_h1_parse.c       HTTP/1.1
  * server_h2.c server_h2_out.c         HTTP/2
  * server_guard.c                      abuse and keepalive of HTTP/2
+ * server_wheel.c which connections the tick must look at
  * server_conf.c  the settings */
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H
@@ -56,6 +57,7 @@ extern const struct leat_session_kind leat_server_h1, leat_server_h2;
 /* One connection. Lives until it is closed and its last call was freed. */
 struct leat_peer {
     struct leat_link link;
+    struct leat_link slot;                /* of the server's wheel, by `due` */
     int64_t due;                          /* when tick() must look at it */
     struct leat_server *server;           /* NULL: freed before us */
     struct leat_conn *conn;               /* NULL: closed */
@@ -119,6 +121,18 @@ struct leat_call {
     uint8_t out_room[LEAT_OUT_ROOM];
 };
 
+/* --- server_wheel.c */
+#define LEAT_WHEEL_SLOTS 256
+struct leat_wheel {
+    struct leat_link slots[LEAT_WHEEL_SLOTS];
+    int64_t every, at; /* length of a tick; the last tick that was, counted from mono time 0 */
+};
+void leat_wheel_init(struct leat_wheel *w, int64_t every);
+/* Puts it, or puts it elsewhere; found in the tick of `due`, or before. */
+void leat_wheel_put(struct leat_wheel *w, struct leat_link *l, int64_t due);
+/* Moves those whose tick has come to `found`. Some are not due yet: they are to be put again. */
+void leat_wheel_turn(struct leat_wheel *w, int64_t now, struct leat_link *found);
+
 struct leat_server {
     const struct leat_server_conf *conf;
     struct leat_service service;
@@ -130,6 +144,7 @@ struct leat_server {
     char *text;
     struct leat_timer *tick;
     int64_t tick_every;
+    struct leat_wheel wheel;
     struct leat_link peers;
     size_t ncalls;
     bool keep_heads; /* all request headers are kept */
