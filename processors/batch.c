@@ -116,11 +116,21 @@ static void check_drained(struct batcher *b)
 
 static void flight_told(struct leat_ack *ack);
 
+static void hold(struct batcher *b, const struct leat_batch *batch)
+{
+    leat_ledger_hold(b->env->ledger, b->signal, batch->items, (int64_t)batch->bytes);
+}
+
+static void let_go(struct batcher *b, const struct leat_batch *batch)
+{
+    leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items, -(int64_t)batch->bytes);
+}
+
 /* Keeps what was not taken. It came back: for the books that is "in" once more. */
 static void keep(struct batcher *b, struct flight *f, int64_t delay)
 {
-    leat_ledger_count(b->env->ledger, b->signal, LEAT_IN, f->batch->items);
-    leat_ledger_hold(b->env->ledger, b->signal, f->batch->items);
+    leat_ledger_pass(b->env->ledger, f->batch, LEAT_IN);
+    hold(b, f->batch);
     leat_list_append(&b->again, &f->link);
     if (!leat_timer_running(b->again_timer))
         leat_timer_start(b->again_timer, delay, 0);
@@ -134,7 +144,7 @@ static void offer(struct batcher *b, struct flight *f)
     f->ack.patient = leat_batch_is_patient(f->batch);
     copy = leat_batch_again(f->batch, &f->ack);
     if (copy == NULL) {
-        leat_ledger_count(b->env->ledger, b->signal, LEAT_OUT, f->batch->items);
+        leat_ledger_pass(b->env->ledger, f->batch, LEAT_OUT);
         keep(b, f, RETRY_MS * LEAT_MS);
         return;
     }
@@ -151,7 +161,7 @@ static void give_up(struct batcher *b, struct leat_batch *batch)
         if (batch->parts[i].ack == NULL)
             lost += batch->parts[i].items;
     }
-    leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items);
+    let_go(b, batch);
     leat_ledger_count(b->env->ledger, b->signal, LEAT_FATE_REJECTED, lost);
     leat_ledger_count(b->env->ledger, b->signal, LEAT_REFUSED, batch->items - lost);
     if (lost > 0)
@@ -168,8 +178,8 @@ static void flight_told(struct leat_ack *ack)
 
     leat_list_remove(&f->link);
     if (ack->worst.outcome == LEAT_RETRY && b->closed) {
-        leat_ledger_count(b->env->ledger, b->signal, LEAT_IN, f->batch->items);
-        leat_ledger_hold(b->env->ledger, b->signal, f->batch->items);
+        leat_ledger_pass(b->env->ledger, f->batch, LEAT_IN);
+        hold(b, f->batch);
         give_up(b, f->batch);
         leat_free(f);
         return;
@@ -194,7 +204,7 @@ static void offer_again(void *arg)
         leat_list_append(&now, leat_list_pop(&b->again));
     while (!leat_list_empty(&now)) {
         struct flight *f = LEAT_OWNER(leat_list_pop(&now), struct flight, link);
-        leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)f->batch->items);
+        let_go(b, f->batch);
         offer(b, f);
     }
 }
@@ -241,7 +251,7 @@ static void flush(struct shelf *s)
         return;
     s->batch = NULL;
     s->flight = NULL;
-    leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items);
+    let_go(b, batch);
     while (max != 0 && batch->items > max && cut_off(b, batch, max, f != NULL, &head, &head_flight))
         pass_on(b, head, head_flight);
     pass_on(b, batch, f);
@@ -311,15 +321,14 @@ static int make_room(struct shelf *s, const struct leat_batch *batch)
 static void put(struct shelf *s, struct leat_batch *batch)
 {
     struct batcher *b = s->owner;
-    uint32_t items = batch->items;
 
+    hold(b, batch);
     if (b->env->promise == LEAT_PROMISE_HELD)
         leat_batch_hold(batch);
     if (s->batch == NULL)
         s->batch = batch;
     else
         LEAT_CHECK(leat_batch_join(s->batch, batch) == 0);
-    leat_ledger_hold(b->env->ledger, b->signal, items);
 }
 
 static size_t most_shelves(const struct batch_conf *conf)

@@ -47,6 +47,11 @@ size_t leat_budget_used(const struct leat_budget *b)
     return atomic_load_explicit(&b->used, memory_order_relaxed);
 }
 
+size_t leat_budget_peak(const struct leat_budget *b)
+{
+    return atomic_load_explicit(&b->peak, memory_order_relaxed);
+}
+
 uint64_t leat_budget_refused(const struct leat_budget *b)
 {
     return atomic_load_explicit(&b->refused, memory_order_relaxed);

@@ -23,6 +23,7 @@ bool leat_budget_take(struct leat_budget *b,
                       size_t bytes); /* false: the budget is spent, nothing was charged */
 void leat_budget_give(struct leat_budget *b, size_t bytes);
 size_t leat_budget_used(const struct leat_budget *b);
+size_t leat_budget_peak(const struct leat_budget *b);      /* the most that was in use */
 uint64_t leat_budget_refused(const struct leat_budget *b); /* how often it said no */
 
 #endif

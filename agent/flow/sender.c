@@ -80,7 +80,7 @@ static void account(struct leat_sender *s, const struct leat_batch *b, const str
     struct leat_ledger *l = s->env.ledger;
     uint64_t lost = 0;
 
-    leat_ledger_hold(l, b->signal, -(int64_t)b->items);
+    leat_ledger_hold(l, b->signal, -(int64_t)b->items, -(int64_t)b->bytes);
     if (st->outcome != LEAT_RETRY) {
         leat_ledger_end(l, b, st);
         lost = st->outcome == LEAT_REJECTED ? b->items : st->rejected;
@@ -235,6 +235,19 @@ static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_s
     back_off(s, b, delay);
 }
 
+/* leat_batch_cut(), and what it adds to the bytes that are held. */
+static int cut(struct leat_sender *s, struct leat_batch *b, uint32_t items,
+               struct leat_batch **ret_head)
+{
+    uint64_t before = b->bytes;
+
+    if (leat_batch_cut(b, items, s->env.budget, ret_head) < 0)
+        return -1;
+    leat_ledger_hold(s->env.ledger, b->signal, 0,
+                     (int64_t)((*ret_head)->bytes + b->bytes - before));
+    return 0;
+}
+
 /* Both pieces go out next, each alone. The weight stays with the second, so that the queue's count
  * is right. */
 static void resend_pieces(struct leat_sender *s, struct leat_batch *head, struct leat_batch *tail)
@@ -256,7 +269,7 @@ static void rejected(struct leat_sender *s, struct leat_batch *b, struct leat_st
         return;
     }
     if (st.too_large && b->items > 1) {
-        if (leat_batch_cut(b, b->items / 2, s->env.budget, &head) < 0) {
+        if (cut(s, b, b->items / 2, &head) < 0) {
             try_later(s, b,
                       leat_retry(st.code, MEMORY_RETRY_MS, "out of memory for smaller pieces"));
             return;
@@ -315,7 +328,7 @@ static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
         struct leat_batch *head;
         if (items == 0)
             items = 1;
-        if (leat_batch_cut(b, (uint32_t)items, s->env.budget, &head) < 0)
+        if (cut(s, b, (uint32_t)items, &head) < 0)
             break;
         head->weight = 0;
         if (measure(head, s->batch_sizer) > max && head->items > 1)
@@ -438,7 +451,7 @@ void leat_sender_take(void *sender, struct leat_batch *b)
         refuse(s, b, "sending queue is full");
         return;
     }
-    leat_ledger_hold(s->env.ledger, b->signal, b->items);
+    leat_ledger_hold(s->env.ledger, b->signal, b->items, (int64_t)b->bytes);
     b->weight = 0;
     if (!q->enabled) {
         enqueue(s, b);

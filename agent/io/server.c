@@ -380,6 +380,7 @@ static int start_listening(struct leat_server *s, struct leat_err *err)
     struct leat_listen_conf lc = {.endpoint = s->conf->endpoint,
                                   .unix_socket = s->conf->transport != NULL &&
                                                  strcmp(s->conf->transport, "unix") == 0,
+                                  .permissions = s->env.permissions,
                                   .share = share};
 
     /* One component may have a gRPC and an HTTP server, both on port 0. */

@@ -117,6 +117,7 @@ struct leat_server_env {
     const struct leat_auth_finder *auth; /* NULL: none */
     struct leat_meter *meter;            /* NULL: not metered */
     const char *who;                     /* component id, for logs and as share key of the port */
+    uint32_t permissions;                /* of a Unix socket; 0: 0660 */
     bool grpc_only;                      /* HTTP/1 gets a sentence that says which port it wants */
 };
 

@@ -12,10 +12,12 @@
 #include "base/mem.h"
 #include "io/loop_uv.h"
 #include "io/mailbox.h"
+#include "run/admin.h"
 #include "run/house.h"
 #include "run/limits.h"
 #include "run/memory.h"
 #include "run/page.h"
+#include "run/thrift.h"
 #include "run/worker.h"
 
 struct service;
@@ -34,6 +36,8 @@ struct service {
     struct leat_timer *end_timer, *deadline_timer;
     struct leat_house_keeper *house;
     struct leat_page *page;
+    struct leat_admin *admin;
+    struct leat_thrift *thrift;
     struct leat_worker **workers;
     struct answer *answers;
     unsigned nworkers, waiting;
@@ -165,17 +169,30 @@ static int open_page(struct service *s, struct leat_err *err)
 {
     const struct leat_metrics_settings *m = &s->plan->telemetry.metrics;
     char endpoint[300];
+    struct leat_page_conf conf = {.who = "metrics", .endpoint = endpoint};
 
     if (!leat_settings_metrics_endpoint(m, endpoint, sizeof endpoint))
         return 0;
-    s->page = leat_page_new(endpoint, leat_settings_page(m), leat_worker_loop(s->workers[0]),
-                            leat_house_of(s->house), err);
-    if (s->page != NULL)
+    conf.names = leat_settings_page(m);
+    s->page = leat_page_new(&conf, leat_worker_loop(s->workers[0]), leat_house_of(s->house), err);
+    if (s->page != NULL) {
+        leat_info(NULL, "own metrics at http://%s/metrics", leat_page_text(s->page));
         return 0;
+    }
     if (m->address != NULL || m->has_readers)
         return leat_fail_in(err, "service.telemetry.metrics");
     leat_warn(NULL, "no page of own metrics: %s", err->text);
     return 0;
+}
+
+static int open_admin(struct service *s, struct leat_err *err)
+{
+    struct leat_admin_conf conf = {.setting = s->plan->own.admin,
+                                   .house = s->house,
+                                   .sources = s->conf->sources,
+                                   .nsources = s->conf->nsources};
+
+    return leat_admin_open(&conf, leat_worker_loop(s->workers[0]), &s->admin, err);
 }
 
 static int open_all(struct service *s, struct leat_err *err)
@@ -184,7 +201,7 @@ static int open_all(struct service *s, struct leat_err *err)
         if (leat_graph_open(leat_worker_graph(s->workers[i]), err) < 0)
             return -1;
     }
-    if (open_page(s, err) < 0)
+    if (open_page(s, err) < 0 || open_admin(s, err) < 0)
         return -1;
     for (unsigned i = 0; i < s->nworkers; i++) {
         if (leat_graph_open_receivers(leat_worker_graph(s->workers[i]), err) < 0)
@@ -205,6 +222,7 @@ static int start(struct service *s, struct leat_err *err)
         return -1;
     s->end_timer = leat_timer_new(s->loop, time_is_up, s);
     s->deadline_timer = leat_timer_new(s->loop, deadline_passed, s);
+    s->thrift = leat_thrift_new(s->loop);
     s->nworkers = s->plan->own.workers ? s->plan->own.workers : leat_limits_processors();
     s->answers = leat_new_array(2 * s->nworkers, sizeof *s->answers);
     s->house = leat_house_new(s->plan, s->nworkers);
@@ -224,12 +242,14 @@ static void finish(struct service *s)
             leat_worker_join(s->workers[i]);
     }
     leat_page_free(s->page);
+    leat_admin_free(s->admin);
     if (s->workers != NULL)
         leat_workers_shut(s->workers, s->nworkers);
     for (unsigned i = s->nworkers; i-- > 0 && s->workers != NULL;)
         leat_worker_free(s->workers[i]);
     for (unsigned i = 0; i < s->nsignals; i++)
         uv_close((uv_handle_t *)&s->signals[i], ignore_close);
+    leat_thrift_free(s->thrift);
     leat_timer_free(s->end_timer);
     leat_timer_free(s->deadline_timer);
     if (s->mailbox != NULL)

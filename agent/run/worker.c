@@ -45,6 +45,11 @@ static double limit_bytes(void *arg)
     return (double)((struct leat_budget *)arg)->limit;
 }
 
+static double peak_bytes(void *arg)
+{
+    return (double)leat_budget_peak(arg);
+}
+
 static double refused_times(void *arg)
 {
     return (double)leat_budget_refused(arg);
@@ -56,11 +61,15 @@ static void meter_memory(struct leat_worker *w)
                                .help = "Telemetry held in memory, of leat.memory."};
     struct leat_metric limit = {.name = "leat_memory_limit_bytes",
                                 .help = "How much telemetry may be held in memory."};
+    struct leat_metric peak = {.name = "leat_memory_peak_bytes",
+                               .help = "The most telemetry each worker has held in memory, "
+                                       "added up."};
     struct leat_metric refused = {.name = "leat_memory_refused_total",
                                   .help = "Requests that there was no memory for."};
 
     leat_meter_probe(w->meter, &used, 0, used_bytes, &w->budget);
     leat_meter_probe(w->meter, &limit, 0, limit_bytes, &w->budget);
+    leat_meter_probe(w->meter, &peak, 0, peak_bytes, &w->budget);
     leat_meter_probe(w->meter, &refused, 1, refused_times, &w->budget);
 }
 

@@ -159,8 +159,12 @@ void rig_close(struct rig *r)
 {
     LEAT_CHECK(leat_budget_used(&everything) == 0);
     LEAT_CHECK(leat_budget_used(&r->budget) == 0);
-    for (unsigned s = 0; s < LEAT_SIGNALS; s++)
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
         LEAT_CHECK(leat_ledger_gap(&r->ledger, (enum leat_signal)s) == 0);
+        LEAT_CHECK((leat_gauge_get(r->ledger.held[s]) == 0) ==
+                   (leat_gauge_get(r->ledger.held_bytes[s]) == 0));
+        LEAT_CHECK(leat_gauge_get(r->ledger.held_bytes[s]) >= 0);
+    }
     leat_loop_free(r->loop);
     leat_meter_free(r->meter);
 }

@@ -115,10 +115,12 @@ static void check_books(void *arg, size_t nth, const char *id, const struct leat
     for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
         if (l->held[s] == NULL)
             continue;
-        if (leat_ledger_gap(l, (enum leat_signal)s) != 0 || atomic_load(&l->held[s]->value) != 0) {
-            fprintf(stderr, "the books of %s: gap %lld, held %lld\n", id,
+        if (leat_ledger_gap(l, (enum leat_signal)s) != 0 || leat_gauge_get(l->held[s]) != 0 ||
+            leat_gauge_get(l->held_bytes[s]) != 0) {
+            fprintf(stderr, "the books of %s: gap %lld, held %lld, %lld bytes\n", id,
                     (long long)leat_ledger_gap(l, (enum leat_signal)s),
-                    (long long)atomic_load(&l->held[s]->value));
+                    (long long)leat_gauge_get(l->held[s]),
+                    (long long)leat_gauge_get(l->held_bytes[s]));
             LEAT_CHECK(!"the books balance");
         }
     }
