@@ -1,7 +1,7 @@
 """Many connections: python3 bench/connections.py [--short] [--systems leat,otelcol] [--parts memory,hostile] [--out DIR]
                     python3 bench/connections.py --check
 
-memory   What an idle connection costs after one request, and after fifty: resident memory of the process, the
+memory   What an idle connection costs after one request, and after ninety: resident memory of the process, the
          difference divided by the connections.
 hostile  8,000 idle connections, 1,500 whose request headers never end and 500 that never read: when the server ends
          the last two, what the rest costs it, and the latency of a healthy client before and meanwhile.
@@ -24,10 +24,11 @@ import report
 import systems
 
 MOST_KIB = 12  # per idle connection
+FULL_KIB = 28  # when its client has filled the header table of 4,096 bytes: measured 25; holds what is, and is no goal
 WARM = 64      # connections before the first look at memory, as many as work at once; they stay
 REST = 4       # seconds after which idle connections have given back what they can
 BODY = bytes.fromhex("0a0a120812062a040a026869")  # one log record
-BUSY = 50      # requests of a connection before it becomes idle
+BUSY = 90      # requests of a connection before it becomes idle
 WATCH = 45     # seconds: the limits of Leat are 30
 DRIP = 1       # seconds between two bytes of a slow request
 RATE = 500     # requests a second of the healthy client
@@ -285,12 +286,14 @@ def hostile_table(results):
 
 
 def check(found):
-    over = {k: v["idle_kib"] for k, v in found.items() if v["idle_kib"] > MOST_KIB}
+    failed = 0
     for kind, v in found.items():
-        print(f"{kind}: {v['idle_kib']:.2f} KiB per idle connection (at most {MOST_KIB}), {v['at_once_kib']:.2f} at once")
-    for kind, kib in over.items():
-        print(f"FAILED: {kind}: {kib:.2f} KiB per idle connection; {MOST_KIB} is the limit")
-    return 1 if over else 0
+        most = FULL_KIB if kind == "grpc, busy before" else MOST_KIB
+        print(f"{kind}: {v['idle_kib']:.2f} KiB per idle connection (at most {most}), {v['at_once_kib']:.2f} at once")
+        if v["idle_kib"] > most:
+            print(f"FAILED: {kind}: {v['idle_kib']:.2f} KiB per idle connection; {most} is the limit")
+            failed = 1
+    return failed
 
 
 def prepare():
