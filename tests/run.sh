@@ -178,10 +178,12 @@ stage_lint() {
     stage_line lint "$begin"
 }
 
-# Instructions of the data path's pieces, against what is stored (bench/micro/budget.json).
+# Instructions of the data path's pieces, against what is stored (bench/micro/budget.json), and the memory of an idle
+# connection, against its limit.
 stage_budget() {
     local begin=$SECONDS
     run_test budget/instructions 600 python3 bench/micro/count.py build
+    run_test budget/idle-memory 300 python3 bench/connections.py --check
     stage_line budget "$begin"
 }
 

@@ -167,6 +167,25 @@ char *leat_try_format(const char *fmt, ...)
     return text;
 }
 
+static size_t whole_pages(size_t size, size_t page)
+{
+    return (size + page - 1) / page * page;
+}
+
+void *leat_try_pages(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (may_fail_now() || size > SIZE_MAX / 2)
+        return NULL;
+    return aligned_alloc(page, whole_pages(size ? size : 1, page));
+}
+
+void leat_pages_rest(void *pages, size_t size)
+{
+    madvise(pages, whole_pages(size, (size_t)sysconf(_SC_PAGESIZE)), MADV_DONTNEED);
+}
+
 void leat_free(void *memory)
 {
     free(memory);

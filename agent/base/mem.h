@@ -43,6 +43,13 @@ char *leat_try_strdup(const char *text);       /* NULL: no memory */
 char *leat_try_format(const char *fmt, ...)    /* NULL: no memory */
     __attribute__((format(printf, 1, 2)));
 
+/* Whole pages, not zeroed; NULL: no memory. For a block that is mostly never touched, or rests for
+ * long: pages nobody has touched cost nothing. */
+void *leat_try_pages(size_t size);
+/* Gives the pages' memory back to the kernel until they are touched again: their bytes read as
+ * zero from here on. `size` as it was asked for. */
+void leat_pages_rest(void *pages, size_t size);
+
 void leat_free(void *memory); /* takes NULL */
 
 /* For tests. The n-th leat_try() of this thread from now on fails (1 = the next one); 0 switches

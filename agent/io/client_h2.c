@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/client_parts.h"
+#include "io/h2_memory.h"
 
 #include "base/clock.h"
 

@@ -50,15 +50,6 @@ static void hold(struct leat_conn *c)
     c->held = true;
 }
 
-static void leave_group(struct leat_conn_group *g)
-{
-    if (g == NULL)
-        return;
-    g->conns--;
-    if (--g->refs == 0)
-        leat_free(g);
-}
-
 /* Tells the owner and frees: nothing refers to the connection any more. */
 static void bury(struct leat_conn *c)
 {
@@ -66,7 +57,7 @@ static void bury(struct leat_conn *c)
         c->events->closed(c->self, c->why);
     leat_task_cancel(&c->task);
     leat_filter_free(c->filter);
-    leave_group(c->group);
+    leat_seat_leave(c->seat);
     leat_loop_release(c->loop);
     leat_free(c->peer);
     if (c->why != no_words)

@@ -4,16 +4,12 @@
 #define LEAT_IO_CONN_INTERNAL_H
 
 #include "io/conn.h"
+#include "io/listen_seat.h"
 #include "io/loop_uv.h"
 
 struct leat_tls;
 struct leat_tls_filter;
 struct leat_dialing;
-
-/* How many connections of one listener are alive; outlives the listener while there are any. */
-struct leat_conn_group {
-    uint32_t conns, refs;
-};
 
 enum leat_conn_state {
     LEAT_CONN_NEW,       /* being made: look-up, connect, handshake, or `opened` still due */
@@ -42,7 +38,7 @@ struct leat_conn {
     struct leat_timer *timer;       /* connecting, handshake or closing takes too long */
     struct leat_tls_filter *filter; /* NULL: in the clear */
     struct leat_dialing *dialing;   /* until the dialled connection is open */
-    struct leat_conn_group *group;  /* NULL: dialled */
+    struct leat_seat *seat;         /* where it is counted; NULL: dialled */
     char *peer;
     char *why; /* why it ends; NULL: we closed it */
     uint64_t bytes_in, bytes_out;

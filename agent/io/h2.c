@@ -2,6 +2,7 @@
 #include "io/h2.h"
 
 #include "base/mem.h"
+#include "io/loop_uv.h"
 
 /* One write gathers at most this many bytes of frame headers and control frames, and this many
  * pieces; what does not fit goes with the next write of the same turn. A server has many
@@ -27,7 +28,8 @@
 #define RESET_RATE        33
 
 struct leat_h2 {
-    struct leat_conn *conn;
+    struct leat_conn *conn; /* may be gone when this is freed */
+    struct leat_loop *loop;
     nghttp2_session *session;
     void (*failed)(void *self, const char *why);
     void *self;
@@ -39,52 +41,32 @@ struct leat_h2 {
     struct leat_link waiting; /* tasks of leat_h2_when_flushed() */
     size_t npieces, control_len, max_pieces, max_control;
     uint8_t *control;
-    struct leat_bytes pieces[]; /* and then the bytes of `control` */
+    struct leat_bytes *pieces; /* and then the bytes of `control`; NULL: nothing is gathered */
+    struct leat_bytes own[];   /* a client's */
 };
+_Static_assert(SERVER_PIECES * sizeof(struct leat_bytes) + SERVER_CONTROL <= LEAT_WRITE_BLOCK,
+               "what a server gathers fits the loop's block");
 
-static _Thread_local uint64_t tries;
+/* --- the block a write is gathered in */
 
-/* --- nghttp2's memory */
-
-static void *mem_malloc(size_t size, void *arg)
+/* A server's is the loop's, and goes back as soon as the kernel has taken all of it: an idle
+ * connection has none. False: no memory. */
+static bool have_block(struct leat_h2 *h)
 {
-    (void)arg;
-    tries++;
-    return leat_try(size);
+    if (h->pieces == NULL)
+        h->pieces = leat_loop_take_block(h->loop);
+    if (h->pieces == NULL)
+        return false;
+    h->control = (uint8_t *)(h->pieces + h->max_pieces);
+    return true;
 }
 
-static void *mem_calloc(size_t count, size_t size, void *arg)
+static void return_block(struct leat_h2 *h)
 {
-    (void)arg;
-    if (size != 0 && count > SIZE_MAX / size)
-        return NULL;
-    tries++;
-    return leat_try_zeroed(count * size);
-}
-
-static void *mem_realloc(void *old, size_t size, void *arg)
-{
-    (void)arg;
-    tries++;
-    return leat_try_resize(old, size);
-}
-
-static void mem_free(void *p, void *arg)
-{
-    (void)arg;
-    leat_free(p);
-}
-
-nghttp2_mem *leat_h2_mem(void)
-{
-    static nghttp2_mem mem = {NULL, mem_malloc, mem_free, mem_calloc, mem_realloc};
-
-    return &mem;
-}
-
-uint64_t leat_h2_tries(void)
-{
-    return tries;
+    if (h->pieces == NULL || h->pieces == h->own)
+        return;
+    leat_loop_give_block(h->loop, h->pieces);
+    h->pieces = NULL;
 }
 
 /* --- gathering */
@@ -273,9 +255,13 @@ static void pump(struct leat_h2 *h)
 {
     int err;
 
+    if (!h->dead && !h->writing && !have_block(h)) {
+        h->dead = true;
+        fail(h, "no memory for a write");
+    }
     for (int i = 0; !h->dead && !h->writing; i++) {
         if (i == WRITES_PER_TURN) {
-            leat_loop_defer(leat_conn_loop(h->conn), &h->task);
+            leat_loop_defer(h->loop, &h->task);
             return;
         }
         err = nghttp2_session_send(h->session);
@@ -296,6 +282,8 @@ static void pump_and_tell(struct leat_task *t)
     struct leat_h2 *h = LEAT_OWNER(t, struct leat_h2, task);
 
     pump(h);
+    if (!h->writing && h->npieces == 0)
+        return_block(h);
     if (h->dead || (!h->writing && h->npieces == 0))
         tell_waiting(h);
     if (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session))
@@ -308,7 +296,7 @@ static void pump_and_tell(struct leat_task *t)
 
 void leat_h2_flush(struct leat_h2 *h)
 {
-    leat_loop_defer(leat_conn_loop(h->conn), &h->task);
+    leat_loop_defer(h->loop, &h->task);
 }
 
 void leat_h2_written(struct leat_h2 *h)
@@ -392,17 +380,17 @@ struct leat_h2 *leat_h2_new(struct leat_conn *conn, nghttp2_session *session,
                             void (*failed)(void *self, const char *why), void *self)
 {
     bool server = nghttp2_session_check_server_session(session);
-    size_t npieces = server ? SERVER_PIECES : CLIENT_PIECES;
-    size_t control = server ? SERVER_CONTROL : CLIENT_CONTROL;
-    struct leat_h2 *h = leat_try(sizeof *h + npieces * sizeof *h->pieces + control);
+    size_t own = server ? 0 : CLIENT_PIECES * sizeof(struct leat_bytes) + CLIENT_CONTROL;
+    struct leat_h2 *h = leat_try(sizeof *h + own);
 
     if (h == NULL)
         return NULL;
     memset(h, 0, sizeof *h);
-    h->max_pieces = npieces;
-    h->max_control = control;
-    h->control = (uint8_t *)(h->pieces + npieces);
+    h->max_pieces = server ? SERVER_PIECES : CLIENT_PIECES;
+    h->max_control = server ? SERVER_CONTROL : CLIENT_CONTROL;
+    h->pieces = server ? NULL : h->own;
     h->conn = conn;
+    h->loop = leat_conn_loop(conn);
     h->session = session;
     h->failed = failed;
     h->self = self;
@@ -418,6 +406,7 @@ void leat_h2_free(struct leat_h2 *h)
         return;
     leat_task_cancel(&h->task);
     tell_waiting(h);
+    return_block(h);
     leat_free(h);
 }
 

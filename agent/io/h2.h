@@ -58,9 +58,5 @@ void leat_h2_when_flushed(struct leat_h2 *h, struct leat_task *done);
  * queue, settings, continuations and reset bursts (nghttp2_option_*). The caller ends it with
  * nghttp2_option_del(). NULL: no memory. */
 nghttp2_option *leat_h2_options(bool server);
-/* The allocator for nghttp2_session_*_new3(): leat_try(). leat_h2_tries() is how many of this
- * thread's leat_mem_tries() were nghttp2's own, so that a test can tell them from ours. */
-nghttp2_mem *leat_h2_mem(void);
-uint64_t leat_h2_tries(void);
 
 #endif

@@ -33,6 +33,7 @@ struct place {
 /* What the workers that gave the same key have in common. */
 struct leat_bind_share {
     struct leat_link link;
+    struct leat_link seats;
     char *key; /* NULL: shared with nobody */
     uint32_t refs;
     struct place places[LEAT_BIND_MAX]; /* with the ports that were bound */
@@ -281,6 +282,7 @@ static struct leat_bind_share *new_share(void)
     struct leat_bind_share *s = leat_new(sizeof *s);
 
     leat_list_init(&s->link);
+    leat_list_init(&s->seats);
     s->unix_fd = -1;
     return s;
 }
@@ -481,6 +483,11 @@ void leat_bind_done(struct leat_bind *b)
         free_share(b->share);
     pthread_mutex_unlock(&table_lock);
     b->share = NULL;
+}
+
+struct leat_link *leat_bind_seats(const struct leat_bind *b)
+{
+    return &b->share->seats;
 }
 
 char *leat_bind_text(const struct leat_bind *b)

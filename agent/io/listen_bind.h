@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/list.h"
 
 #define LEAT_BIND_MAX 8 /* addresses of one endpoint */
 
@@ -26,6 +27,8 @@ int leat_bind_unix(struct leat_bind *b, const char *path, uint32_t permissions, 
                    struct leat_err *err);
 /* Closes the sockets; the last one of a Unix socket removes its file. */
 void leat_bind_done(struct leat_bind *b);
+/* Where all who share this address have their seats (listen_seat.h). */
+struct leat_link *leat_bind_seats(const struct leat_bind *b);
 char *leat_bind_text(const struct leat_bind *b); /* all addresses; the caller frees it */
 
 #endif

@@ -45,6 +45,7 @@ struct leat_loop {
     bool ending;      /* leat_loop_free() has begun */
     uint8_t *read_buffer;
     void *tls_scratch;
+    void *write_block; /* NULL: lent */
 };
 
 /* --- timers */
@@ -417,6 +418,7 @@ void leat_loop_free(struct leat_loop *l)
     leat_free(l->heap);
     leat_free(l->read_buffer);
     leat_free(l->tls_scratch);
+    leat_free(l->write_block);
     leat_free(l);
 }
 
@@ -439,6 +441,22 @@ void *leat_loop_scratch(struct leat_loop *l, size_t size)
     if (l->tls_scratch == NULL)
         l->tls_scratch = leat_try_zeroed(size);
     return l->tls_scratch;
+}
+
+void *leat_loop_take_block(struct leat_loop *l)
+{
+    void *block = l->write_block;
+
+    l->write_block = NULL;
+    return block ? block : leat_try(LEAT_WRITE_BLOCK);
+}
+
+void leat_loop_give_block(struct leat_loop *l, void *block)
+{
+    if (l->write_block == NULL)
+        l->write_block = block;
+    else
+        leat_free(block);
 }
 
 void leat_loop_hold(struct leat_loop *l)

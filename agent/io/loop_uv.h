@@ -15,6 +15,12 @@ uint8_t *leat_loop_read_buffer(struct leat_loop *l);
  * NULL: no memory; after a call that was not, none is. */
 void *leat_loop_scratch(struct leat_loop *l, size_t size);
 
+/* Memory for one write that is being gathered, LEAT_WRITE_BLOCK bytes, not zeroed; the loop keeps
+ * one that came back. NULL: no memory. */
+#define LEAT_WRITE_BLOCK 3072
+void *leat_loop_take_block(struct leat_loop *l);
+void leat_loop_give_block(struct leat_loop *l, void *block);
+
 /* Something is on its way out and will end by itself: leat_loop_free() waits for its release. */
 void leat_loop_hold(struct leat_loop *l);
 void leat_loop_release(struct leat_loop *l);

@@ -26,8 +26,11 @@ static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 void leat_peer_due(struct leat_peer *p, int64_t when)
 {
-    if (when < p->due)
-        p->due = when;
+    if (when >= p->due)
+        return;
+    p->due = when;
+    if (p->server != NULL && p->conn != NULL)
+        leat_wheel_put(&p->server->wheel, &p->slot, when);
 }
 
 struct leat_budget *leat_peer_budget(struct leat_peer *p)
@@ -51,6 +54,7 @@ static void peer_maybe_free(struct leat_peer *p)
     if (p->conn != NULL || p->ncalls != 0)
         return;
     leat_list_remove(&p->link);
+    leat_list_remove(&p->slot);
     leat_free(p);
 }
 
@@ -206,7 +210,9 @@ static void accept_peer(void *self, struct leat_conn *conn)
     p->conn = conn;
     p->client = leat_conn_client(conn);
     p->born = leat_clock_mono();
-    p->due = p->born + leat_server_header_timeout(s);
+    p->due = LEAT_NEVER;
+    leat_list_init(&p->slot);
+    leat_peer_due(p, p->born + leat_server_header_timeout(s));
     leat_list_init(&p->calls);
     snprintf(p->name, sizeof p->name, "%s", leat_conn_peer(conn));
     if (leat_list_empty(&s->peers))
@@ -227,23 +233,32 @@ static void tick_peer(struct leat_peer *p, int64_t now)
         leat_conn_abort(p->conn); /* said nothing since it came */
 }
 
+static void look_at(struct leat_peer *p, int64_t now)
+{
+    if (now >= p->due) {
+        p->due = LEAT_NEVER;
+        tick_peer(p, now); /* may end it, and the server */
+    }
+}
+
 static void on_tick(void *arg)
 {
     struct leat_server *s = arg;
     int64_t now = leat_clock_mono();
-    struct leat_link *l, *next;
+    struct leat_link found = {&found, &found}, *l;
 
     if (leat_list_empty(&s->peers))
         leat_timer_stop(s->tick);
+    leat_wheel_turn(&s->wheel, now, &found);
     s->ticking = true;
-    for (l = s->peers.next; l != &s->peers && !s->freed; l = next) {
-        struct leat_peer *p = LEAT_OWNER(l, struct leat_peer, link);
+    while ((l = leat_list_pop(&found)) != NULL) {
+        struct leat_peer *p = LEAT_OWNER(l, struct leat_peer, slot);
 
-        next = l->next;
-        if (now >= p->due) {
-            p->due = LEAT_NEVER;
-            tick_peer(p, now);
-        }
+        if (s->freed || p->conn == NULL)
+            continue;
+        look_at(p, now); /* its `closed` comes later, so it is still there */
+        if (p->server != NULL)
+            leat_wheel_put(&s->wheel, &p->slot, p->due);
     }
     s->ticking = false;
     if (s->freed)
@@ -450,6 +465,7 @@ struct leat_server *leat_server_new(const struct leat_server_conf *conf,
     s->codecs = codecs_of(conf);
     s->tick_every = tick_of(conf);
     s->tick = leat_timer_new(env->loop, on_tick, s);
+    leat_wheel_init(&s->wheel, s->tick_every);
     copy_response_headers(s);
     if (find_auth(s, err) < 0 || start_listening(s, err) < 0) {
         leat_server_free(s);
@@ -499,6 +515,7 @@ static void release(struct leat_server *s)
         struct leat_peer *p = LEAT_OWNER(l, struct leat_peer, link);
 
         p->server = NULL;
+        leat_list_remove(&p->slot);
         if (p->conn == NULL)
             continue;
         if (s->connections != NULL)

@@ -285,13 +285,18 @@ static int new_session(struct leat_h2s *h)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(cbs, on_stream_close);
         nghttp2_session_callbacks_set_on_frame_send_callback(cbs, on_sent);
-        err = nghttp2_session_server_new3(&h->session, cbs, h, options, leat_h2_mem());
+        err = nghttp2_session_server_new3(&h->session, cbs, h, options,
+                                          leat_h2_memory_init(&h->memory));
+        leat_h2_memory_made(&h->memory);
         nghttp2_session_callbacks_del(cbs);
     }
     nghttp2_option_del(options);
     return err == 0 ? 0 : -1;
 }
 
+/* SETTINGS_HEADER_TABLE_SIZE stays 4096, though a table full of grpc-timeout values costs 17 KiB: a
+ * smaller one must be confirmed by the client's encoder, which that of .NET never does, and nghttp2
+ * ends the connection then. */
 static int greet(struct leat_h2s *h)
 {
     nghttp2_settings_entry settings[] = {
@@ -341,7 +346,7 @@ static int h2_open(struct leat_peer *p)
         return -1;
     }
     p->session = h;
-    p->due = now;
+    leat_peer_due(p, now);
     return 0;
 }
 
@@ -350,6 +355,10 @@ static void h2_read(struct leat_peer *p, const uint8_t *data, size_t len)
     struct leat_h2s *h = p->session;
 
     h->last_read = leat_clock_mono();
+    if (h->rests) {
+        h->rests = false;
+        leat_peer_due(p, h->last_read + LEAT_REST_AFTER);
+    }
     if (!leat_guard_bytes(&h->guard, h->session, data, len)) {
         leat_h2s_abuse(h, LEAT_ENDED_FLOOD, "too many frames that carry no request");
         return;

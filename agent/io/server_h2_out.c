@@ -358,6 +358,20 @@ static void tick_leaving(struct leat_h2s *h, int64_t now, int64_t *due)
     lower(due, h->over_at);
 }
 
+/* An idle session gives back what it only needs when something is sent. */
+static void tick_rest(struct leat_h2s *h, int64_t now, int64_t *due)
+{
+    if (h->rests || h->p->ncalls != 0)
+        return;
+    if (now < h->last_read + LEAT_REST_AFTER || leat_conn_pending(h->p->conn) ||
+        nghttp2_session_want_write(h->session)) {
+        lower(due, h->last_read + LEAT_REST_AFTER);
+        return;
+    }
+    leat_h2_memory_rest(&h->memory);
+    h->rests = true;
+}
+
 int64_t leat_h2s_tick(struct leat_peer *p, int64_t now)
 {
     struct leat_h2s *h = p->session;
@@ -379,6 +393,7 @@ int64_t leat_h2s_tick(struct leat_peer *p, int64_t now)
         leat_conn_abort(p->conn);
         return LEAT_NEVER;
     }
+    tick_rest(h, now, &due);
     if (p->ncalls != 0 || leat_conn_pending(p->conn) || leat_h2_ending(h->pump))
         lower(&due, now + p->server->tick_every);
     return due;

@@ -7,6 +7,7 @@
  * server_reply.c what every reply carries: headers, CORS, plain texts
  * server_h1.c server_h1_parse.c       HTTP/1.1
  * server_h2.c server_h2_out.c         HTTP/2
+ * server_wheel.c which connections the tick must look at
  * server_conf.c  the settings */
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H
@@ -15,6 +16,7 @@
 #include "io/grpc.h"
 #include "io/guard.h"
 #include "io/h2.h"
+#include "io/h2_memory.h"
 #include "io/listen.h"
 #include "io/server.h"
 
@@ -31,6 +33,7 @@
 #define LEAT_STALL_WINDOW  (30 * LEAT_SEC) /* in each such window a body must bring … */
 #define LEAT_STALL_BYTES   4096            /* … so many bytes, or its rest */
 #define LEAT_WRITE_TIMEOUT (30 * LEAT_SEC) /* one write to a peer that does not read */
+#define LEAT_REST_AFTER    (2 * LEAT_SEC) /* without a call, an HTTP/2 session's memory goes back */
 #define LEAT_NEVER         INT64_MAX
 
 struct leat_peer;
@@ -54,6 +57,7 @@ extern const struct leat_session_kind leat_server_h1, leat_server_h2;
 /* One connection. Lives until it is closed and its last call was freed. */
 struct leat_peer {
     struct leat_link link;
+    struct leat_link slot;                /* of the server's wheel, by `due` */
     int64_t due;                          /* when tick() must look at it */
     struct leat_server *server;           /* NULL: freed before us */
     struct leat_conn *conn;               /* NULL: closed */
@@ -130,6 +134,18 @@ struct leat_call {
     uint8_t out_room[LEAT_OUT_ROOM];
 };
 
+/* --- server_wheel.c */
+#define LEAT_WHEEL_SLOTS 256
+struct leat_wheel {
+    struct leat_link slots[LEAT_WHEEL_SLOTS];
+    int64_t every, at; /* length of a tick; the last tick that was, counted from mono time 0 */
+};
+void leat_wheel_init(struct leat_wheel *w, int64_t every);
+/* Puts it, or puts it elsewhere; found in the tick of `due`, or before. */
+void leat_wheel_put(struct leat_wheel *w, struct leat_link *l, int64_t due);
+/* Moves those whose tick has come to `found`. Some are not due yet: they are to be put again. */
+void leat_wheel_turn(struct leat_wheel *w, int64_t now, struct leat_link *found);
+
 struct leat_server {
     const struct leat_server_conf *conf;
     struct leat_service service;
@@ -141,6 +157,7 @@ struct leat_server {
     char *text;
     struct leat_timer *tick;
     int64_t tick_every;
+    struct leat_wheel wheel;
     struct leat_link peers;
     size_t ncalls;
     bool keep_heads; /* all request headers are kept */
@@ -221,6 +238,8 @@ struct leat_h2s {
     struct leat_h2 *pump; /* first: where its callbacks look */
     struct leat_peer *p;
     nghttp2_session *session;
+    struct leat_h2_memory memory; /* the session's */
+    bool rests;                   /* it has given its large blocks back */
     struct leat_guard guard;
     int64_t last_ping;
     uint32_t ping_strikes;

@@ -1,6 +1,7 @@
 """Several workers under load from many connections, with metrics read meanwhile and an orderly stop in mid-flow."""
 import contextlib
 import itertools
+import os
 import threading
 
 import attacks
@@ -9,6 +10,37 @@ import otlp
 import raw_h2
 import under_attack
 from test_delivery import Load
+
+PINGS = 20
+
+
+def worker_times(pid):
+    """How long each worker's thread has run, in nanoseconds."""
+    found = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        folder = f"/proc/{pid}/task/{task}"
+        with open(f"{folder}/comm", encoding="ascii") as name, open(f"{folder}/schedstat", encoding="ascii") as times:
+            if (worker := name.read().strip()).startswith("leat-"):
+                found[worker] = int(times.read().split()[0])
+    return found
+
+
+def ping(client):
+    client.send(raw_h2.frame(raw_h2.PING, payload=b"12345678"))
+    while True:
+        kind, flags, *_ = client.frames.next()
+        if kind == raw_h2.PING and flags & raw_h2.ACK:
+            return
+
+
+def worker_of(client, pid):
+    """Which worker has this connection: the one that runs when it is asked for something."""
+    ping(client)
+    before = worker_times(pid)
+    for _ in range(PINGS):
+        ping(client)
+    after = worker_times(pid)
+    return max(after, key=lambda w: after[w] - before[w])
 
 
 class Attackers:
@@ -142,6 +174,17 @@ class Workers(lib.Case):
             self.assertEqual(sorted(set(clients.accepted) - sink.got("logs").keys())[:5], [])
             self.assertEqual(sorted(set(clients.accepted) - set(far.got()))[:5], [])
             self.assertNotIn("never whole", sink.got("logs"))
+
+    def test_few_connections_are_shared_out_evenly(self):
+        text = lib.config("debug: {}", "[debug]") + "leat: {workers: 4}\n"
+        with lib.Leat(text) as leat:
+            grpc = leat.port("otlp", "grpc")
+            clients = [raw_h2.Client(grpc) for _ in range(8)]
+            workers = [worker_of(c, leat.process.pid) for c in clients]
+            for c in clients:
+                c.close()
+            self.assertEqual(len(worker_times(leat.process.pid)), 4)
+            self.assertEqual([workers.count(w) for w in sorted(set(workers))], [2, 2, 2, 2], workers)
 
 
 if __name__ == "__main__":

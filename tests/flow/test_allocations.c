@@ -12,6 +12,7 @@
 #include "base/meter.h"
 #include "flow/ledger.h"
 #include "io/h2.h"
+#include "io/h2_memory.h"
 #include "io/server.h"
 #include "lib/path_far.h"
 

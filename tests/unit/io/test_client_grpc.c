@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/grpc.h"
 #include "io/h2.h"
+#include "io/h2_memory.h"
 #include "lib/client_grpc_world.h"
 
 static void one_call_on_the_wire(void **state)

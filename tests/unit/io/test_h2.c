@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "io/h2.h"
+#include "io/h2_memory.h"
 #include "lib/io_loopback.h"
 
 /* What sits on the pump: answers every request with `body`. */

@@ -21,6 +21,7 @@
 
 #include "base/share.h"
 #include "io/conn_internal.h"
+#include "io/listen_seat.h"
 #include "lib/io_loopback.h"
 
 static void splits_endpoints(void **state)
@@ -178,8 +179,8 @@ static void bad_endpoints_are_told_in_words(void **state)
 
 struct crowd {
     struct leat_loop *loop;
-    struct io_end ends[4];
-    int n;
+    struct io_end ends[8];
+    size_t n;
 };
 
 static void join(void *self, struct leat_conn *c)
@@ -201,6 +202,14 @@ static int connect_to(uint16_t port)
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
+}
+
+static void never_arrives(void *self, int fd, const struct sockaddr *addr)
+{
+    (void)self;
+    (void)fd;
+    (void)addr;
+    abort();
 }
 
 static void above_the_limit_connections_are_refused_and_counted(void **state)
@@ -230,6 +239,170 @@ static void above_the_limit_connections_are_refused_and_counted(void **state)
         leat_conn_abort(w.ends[i].conn);
     leat_loop_free(w.loop);
     for (int i = 0; i < 4; i++)
+        close(fds[i]);
+}
+
+/* One loop stands for two workers: connections on each side of a shared address. */
+struct two {
+    struct leat_loop *loop;
+    struct crowd sides[2];
+    struct leat_listener *l[2];
+};
+
+static void open_two(struct two *t, uint32_t max_conns)
+{
+    struct leat_listen_conf conf = {
+        .endpoint = "127.0.0.1:0", .share = "two", .max_conns = max_conns};
+
+    *t = (struct two){.loop = leat_loop_new(NULL)};
+    for (int i = 0; i < 2; i++) {
+        t->sides[i].loop = t->loop;
+        t->l[i] = leat_listen(t->loop, &conf, join, &t->sides[i], NULL);
+        assert_non_null(t->l[i]);
+    }
+}
+
+static void close_two(struct two *t)
+{
+    for (int i = 0; i < 2; i++)
+        leat_listener_free(t->l[i]);
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; k < t->sides[i].n; k++)
+            if (t->sides[i].ends[k].conn != NULL)
+                leat_conn_abort(t->sides[i].ends[k].conn);
+    leat_loop_free(t->loop);
+}
+
+static void connections_go_where_the_fewest_are(void **state)
+{
+    struct two t;
+    int fds[8];
+    char c;
+
+    (void)state;
+    open_two(&t, 0);
+    for (size_t i = 0; i < 6; i++) {
+        fds[i] = connect_to(leat_listener_port(t.l[0]));
+        IO_UNTIL(t.loop, t.sides[0].n + t.sides[1].n == i + 1);
+        assert_true(t.sides[0].n <= t.sides[1].n + 1 && t.sides[1].n <= t.sides[0].n + 1);
+    }
+    assert_int_equal(leat_listener_conns(t.l[0]), 3);
+    assert_int_equal(leat_listener_conns(t.l[1]), 3);
+    for (int i = 0; i < 2; i++) /* two leave one side: the next two come there */
+        leat_conn_abort(t.sides[1].ends[i].conn);
+    IO_UNTIL(t.loop, t.sides[1].ends[0].closed && t.sides[1].ends[1].closed);
+    assert_int_equal(leat_listener_conns(t.l[1]), 1);
+    for (size_t i = 6; i < 8; i++) {
+        fds[i] = connect_to(leat_listener_port(t.l[0]));
+        IO_UNTIL(t.loop, t.sides[1].n == i - 2);
+    }
+    assert_int_equal(t.sides[0].n, 3);
+    close_two(&t);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(read(fds[i], &c, 1) > 0, 0); /* nobody holds them any more */
+        close(fds[i]);
+    }
+}
+
+/* The limit is each listener's own; a connection is refused when all are full. */
+static void the_limit_holds_for_all_who_share(void **state)
+{
+    struct two t;
+    int fds[5];
+    char c;
+
+    (void)state;
+    open_two(&t, 2);
+    for (int i = 0; i < 5; i++)
+        fds[i] = connect_to(leat_listener_port(t.l[0]));
+    IO_UNTIL(t.loop, leat_listener_refused(t.l[0]) + leat_listener_refused(t.l[1]) == 1);
+    IO_UNTIL(t.loop, t.sides[0].n == 2 && t.sides[1].n == 2);
+    assert_int_equal(leat_listener_conns(t.l[0]) + leat_listener_conns(t.l[1]), 4);
+    close_two(&t);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(read(fds[i], &c, 1) > 0, 0);
+        close(fds[i]);
+    }
+}
+
+static int descriptors(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* A listener goes while connections are on their way to it: their sockets are closed. */
+static void goes_while_connections_come(void **state)
+{
+    struct two t;
+    struct leat_seat *a, *b;
+    struct leat_link table = {&table, &table};
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    int before = descriptors(), fds[2];
+
+    (void)state;
+    t.loop = leat_loop_new(NULL);
+    a = leat_seat_new(t.loop, &table, 0, never_arrives, &t, NULL);
+    b = leat_seat_new(t.loop, &table, 0, never_arrives, &t, NULL);
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(leat_seat_give(a, fds[0], (struct sockaddr *)&addr), LEAT_SEAT_OWN);
+    assert_int_equal(leat_seat_give(a, fds[1], (struct sockaddr *)&addr), LEAT_SEAT_AWAY);
+    assert_int_equal(leat_seat_conns(b), 1);
+    leat_seat_close(b);
+    assert_int_equal(fcntl(fds[1], F_GETFD), -1);
+    assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+    close(fds[0]);
+    leat_seat_close(a); /* lives until its connection leaves */
+    leat_seat_leave(a);
+    leat_loop_free(t.loop);
+    assert_int_equal(descriptors(), before);
+}
+
+/* Some descriptors are never given to accepted connections: half of what was free, here. */
+static void keeps_descriptors_back(void **state)
+{
+    struct crowd w = {.loop = leat_loop_new(NULL)};
+    struct leat_listen_conf conf = {.endpoint = "127.0.0.1:0"};
+    struct leat_listener *l;
+    struct rlimit old, tight;
+    int fds[8], spare[8], n = 0, top = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    char c;
+
+    (void)state;
+    close(top);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = old;
+    tight.rlim_cur = (rlim_t)top + 16;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    l = leat_listen(w.loop, &conf, join, &w, NULL);
+    assert_non_null(l);
+    do { /* client and server take two each time */
+        fds[n++] = connect_to(leat_listener_port(l));
+        IO_UNTIL(w.loop, w.n + leat_listener_refused(l) == (size_t)n);
+    } while (leat_listener_refused(l) == 0);
+    assert_true(w.n > 0);
+    assert_int_equal(read(fds[n - 1], &c, 1), 0); /* told at once */
+    close(fds[n - 1]);
+    for (int i = 0; i < 7; i++) {
+        spare[i] = fcntl(0, F_DUPFD_CLOEXEC, 0);
+        assert_true(spare[i] >= 0);
+    }
+    for (int i = 0; i < 7; i++)
+        close(spare[i]);
+    leat_conn_abort(w.ends[0].conn); /* makes room */
+    IO_UNTIL(w.loop, w.ends[0].closed);
+    close(fds[0]);
+    fds[0] = connect_to(leat_listener_port(l));
+    IO_UNTIL(w.loop, w.n == (size_t)n);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    for (size_t i = 1; i < w.n; i++)
+        leat_conn_abort(w.ends[i].conn);
+    leat_listener_free(l);
+    leat_loop_free(w.loop);
+    for (int i = 0; i < n - 1; i++)
         close(fds[i]);
 }
 
@@ -370,6 +543,10 @@ int main(void)
         cmocka_unit_test(another_process_is_not_joined),
         cmocka_unit_test(bad_endpoints_are_told_in_words),
         cmocka_unit_test(above_the_limit_connections_are_refused_and_counted),
+        cmocka_unit_test(connections_go_where_the_fewest_are),
+        cmocka_unit_test(the_limit_holds_for_all_who_share),
+        cmocka_unit_test(goes_while_connections_come),
+        cmocka_unit_test(keeps_descriptors_back),
         cmocka_unit_test(waits_for_file_descriptors),
         cmocka_unit_test(unix_sockets),
         cmocka_unit_test(clients_are_told_apart_by_address),

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/grpc.h"
 #include "io/h2.h"
+#include "io/h2_memory.h"
 #include "lib/io_h2_peer.h"
 
 static struct io_served s;
