@@ -225,19 +225,35 @@ void leat_conn_stop_timer(struct leat_conn *c)
 
 /* --- reading */
 
+static bool should_read(const struct leat_conn *c)
+{
+    if (!c->live || c->eof)
+        return false;
+    if (c->state == LEAT_CONN_NEW)
+        return c->filter != NULL;
+    if (c->state == LEAT_CONN_OPEN)
+        return !c->paused && (c->filter == NULL || leat_filter_wants_raw(c->filter));
+    return c->state == LEAT_CONN_LINGERING;
+}
+
+/* Without room, libuv tells on_read() UV_ENOBUFS instead of reading. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
     struct leat_conn *c = h->data;
     struct leat_conn_room room = {NULL, 0};
 
     (void)suggested;
+    if (!should_read(c)) {
+        *buf = uv_buf_init(NULL, 0);
+        return;
+    }
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
-    if (room.len > 0)
-        *buf =
-            uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
-    else
-        *buf = uv_buf_init((char *)leat_loop_read_buffer(c->loop), LEAT_READ_BUFFER);
+    if (room.len == 0 || (room.at == NULL && room.len > LEAT_READ_BUFFER))
+        room = (struct leat_conn_room){NULL, LEAT_READ_BUFFER};
+    if (room.at == NULL)
+        room.at = leat_loop_read_buffer(c->loop);
+    *buf = uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
 }
 
 void leat_conn_peer_ended(struct leat_conn *c)
@@ -263,10 +279,26 @@ static void read_failed(struct leat_conn *c, int rc)
         leat_conn_peer_ended(c);
 }
 
+/* libuv wants to read and nobody wants the bytes: only here does its reading end. Not when it just
+ * asks again because the read before filled its buffer: nothing need have come since. */
+static void refuse_read(struct leat_conn *c)
+{
+    if (!c->filled) {
+        c->reading = false;
+        uv_read_stop(&c->uv.stream);
+    }
+    c->filled = false;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct leat_conn *c = stream->data;
 
+    if (n == UV_ENOBUFS && !should_read(c)) {
+        refuse_read(c);
+        return;
+    }
+    c->filled = n > 0 && (size_t)n == buf->len;
     if (n == 0 || c->state == LEAT_CONN_GONE)
         return;
     if (n > 0)
@@ -283,28 +315,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
-static bool should_read(const struct leat_conn *c)
-{
-    if (!c->live || c->eof)
-        return false;
-    if (c->state == LEAT_CONN_NEW)
-        return c->filter != NULL;
-    if (c->state == LEAT_CONN_OPEN)
-        return !c->paused && (c->filter == NULL || leat_filter_wants_raw(c->filter));
-    return c->state == LEAT_CONN_LINGERING;
-}
-
+/* Reading that is not wanted any more goes on until bytes come: most pauses end before, and cost no
+ * call of the kernel then. */
 void leat_conn_update_reading(struct leat_conn *c)
 {
-    bool want = should_read(c);
-
-    if (want == c->reading)
+    if (c->reading || !should_read(c))
         return;
-    c->reading = want;
-    if (want)
-        uv_read_start(&c->uv.stream, on_alloc, on_read);
-    else if (c->live)
-        uv_read_stop(&c->uv.stream);
+    c->reading = true;
+    uv_read_start(&c->uv.stream, on_alloc, on_read);
 }
 
 void leat_conn_pause(struct leat_conn *c)

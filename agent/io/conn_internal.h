@@ -49,6 +49,7 @@ struct leat_conn {
     enum leat_conn_state state;
     bool live; /* the uv handle is initialised and not closed */
     bool paused, reading, eof;
+    bool filled;  /* the last read filled its buffer: libuv asks for another at once */
     bool sending; /* `write` is under way */
     bool held;    /* leat_loop_hold() was called */
 };
