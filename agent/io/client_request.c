@@ -5,7 +5,6 @@
 #include "io/auth.h"
 #include "io/grpc.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Places of the pseudo-headers. */
@@ -176,12 +175,11 @@ static int build_grpc(struct leat_request *r, const struct leat_exchange *x, int
 /* HTTP: the settings' headers come before everything but the framing. */
 static int build_http(struct leat_request *r, const struct leat_exchange *x, size_t body)
 {
-    char text[24];
+    char text[LEAT_DECIMAL];
     int rc = 0;
 
     if (body != 0 || x->method == NULL || strcmp(x->method, "GET") != 0) {
-        snprintf(text, sizeof text, "%zu", body);
-        rc |= add_str(r, "content-length", scratch(r, text, false));
+        rc |= add_str(r, "content-length", scratch(r, leat_decimal(body, text), false));
     }
     if (rc != 0 || add_conf(r) != 0 || add_auth(r) != 0 || add_exchange(r, x) != 0)
         return -1;

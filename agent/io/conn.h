@@ -22,7 +22,8 @@ struct leat_conn_events {
     void (*read)(void *self, const uint8_t *data, size_t len);
     /* May be NULL. Asked before each read of a connection in the clear: a place where the next
      * bytes should go directly (a body of known length); `read` follows with data == that place.
-     * Or at NULL for the loop's own buffer, of which at most len bytes are filled (0: all of it). */
+     * Or at NULL for the loop's own buffer, of which at most len bytes are filled (0: all of it).
+     */
     struct leat_conn_room {
         uint8_t *at;
         size_t len;

@@ -186,7 +186,7 @@ static void h1_reply(struct leat_call *c, const struct leat_reply *r)
     struct leat_h1 *h = c->peer->session;
 
     h->phase = LEAT_H1_ANSWER;
-    h->write_since = leat_clock_mono();
+    h->write_since = c->window_at;
     if (!h->complete || h->p->server->draining || !h->p->server->conf->keep_alives_enabled ||
         !llhttp_should_keep_alive(&h->parser))
         h->last = true;
