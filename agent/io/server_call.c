@@ -471,11 +471,23 @@ static bool add_grpc(struct leat_call *c, const uint8_t *data, size_t len)
         return false;
     }
     if (len != 0 && !c->discard) {
-        memcpy(c->body->data + c->body->len, data, len);
+        if (data != c->body->data + c->body->len)
+            memcpy(c->body->data + c->body->len, data, len);
         c->body->len += len;
     }
     c->got += len;
     return true;
+}
+
+struct leat_conn_room leat_call_room(const struct leat_call *c, size_t len)
+{
+    struct leat_buf *b = c->body;
+
+    if (c->phase != LEAT_CALL_BODY || c->declared == UINT64_MAX || b == NULL)
+        return (struct leat_conn_room){NULL, 0};
+    if (len > b->cap - b->len)
+        len = b->cap - b->len;
+    return (struct leat_conn_room){b->data + b->len, len};
 }
 
 bool leat_call_body(struct leat_call *c, const uint8_t *data, size_t len)

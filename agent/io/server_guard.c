@@ -99,6 +99,17 @@ bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len)
     return good;
 }
 
+size_t leat_guard_data(const struct leat_guard *g, int32_t *ret_stream)
+{
+    const uint8_t *hd = g->hd;
+
+    if (g->skip == 0 || hd[3] != NGHTTP2_DATA || (hd[4] & NGHTTP2_FLAG_PADDED))
+        return 0;
+    *ret_stream =
+        (int32_t)((hd[5] & 0x7fU) << 24 | (uint32_t)hd[6] << 16 | (uint32_t)hd[7] << 8 | hd[8]);
+    return g->skip;
+}
+
 bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
                      bool has_streams)
 {

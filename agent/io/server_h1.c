@@ -354,14 +354,12 @@ static void h1_read(struct leat_peer *p, const uint8_t *data, size_t len)
 static struct leat_conn_room h1_room(struct leat_peer *p)
 {
     struct leat_h1 *h = p->session;
-    struct leat_buf *b;
 
     if (h->phase <= LEAT_H1_HEAD)
         return (struct leat_conn_room){NULL, HEAD_READ};
-    if (h->phase != LEAT_H1_BODY || !h->direct || h->call->body == NULL)
-        return (struct leat_conn_room){NULL, 0};
-    b = h->call->body;
-    return (struct leat_conn_room){b->data + b->len, b->cap - b->len};
+    if (h->phase == LEAT_H1_BODY && h->direct)
+        return leat_call_room(h->call, SIZE_MAX);
+    return (struct leat_conn_room){NULL, 0};
 }
 
 /* --- events of the connection */

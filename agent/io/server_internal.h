@@ -157,7 +157,10 @@ void leat_call_gone(struct leat_call *c);
 /* Headers are complete: routes and admits. `no_body`: the request ends here. False: it was
  * answered, and may be freed. */
 bool leat_call_admit(struct leat_call *c, uint64_t content_length, bool no_body);
-/* Body bytes as they are on the wire. False: it was answered, and may be freed. */
+/* Where the next `len` bytes of the body may be read to, or fewer of them; len 0: no such place. */
+struct leat_conn_room leat_call_room(const struct leat_call *c, size_t len);
+/* Body bytes as they are on the wire; from that place they are not copied. False: it was answered,
+ * and may be freed. */
 bool leat_call_body(struct leat_call *c, const uint8_t *data, size_t len);
 /* The request is complete: goes to the service, or is answered. */
 void leat_call_end(struct leat_call *c);
@@ -212,6 +215,8 @@ void leat_guard_init(struct leat_guard *g, int64_t now);
 /* Takes for the frames in these bytes, the connection's next. False: too many. */
 bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len);
 bool leat_guard_take(struct leat_guard *g, unsigned glitches);
+/* Bytes still to come of a DATA frame without padding that those bytes ended in; 0: of none. */
+size_t leat_guard_data(const struct leat_guard *g, int32_t *ret_stream);
 void leat_guard_reward(struct leat_guard *g); /* a request was answered */
 /* False: pings faster than the policy allows. */
 bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
@@ -232,6 +237,7 @@ struct leat_h2s {
     size_t bomb;                                    /* bytes of the header block coming in */
     int64_t write_since;                            /* a write is pending since */
     bool leaving;                                   /* the final GOAWAY was submitted */
+    bool direct;                                    /* the last read was one into a body */
 };
 
 /* Ends the connection with GOAWAY(ENHANCE_YOUR_CALM). */
