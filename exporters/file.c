@@ -310,8 +310,9 @@ static void job_done(struct job *j)
     } else if (j->rejected != 0) {
         st.rejected = j->rejected;
         st.code = 3;
-        snprintf(j->why, sizeof j->why, "the resource has no string attribute '%.200s'",
-                 j->owner->conf->group_by.resource_attribute);
+        if (j->why[0] == '\0')
+            snprintf(j->why, sizeof j->why, "the resource has no string attribute '%.200s'",
+                     j->owner->conf->group_by.resource_attribute);
         st.why = j->why;
     }
     leat_batch_done(j->batch, st);
@@ -431,23 +432,36 @@ static void advance(void *self)
 
 /* --- taking */
 
-/* Every name is possible: else nothing is written at all, and so nothing twice. */
-static void check_names(const struct file_exporter *e, struct job *j)
+static bool has_name(const struct file_exporter *e, struct leat_bytes segment, struct leat_err *err)
 {
+    char *path = leat_file_path(e->conf->path, segment, err);
+
+    leat_free(path);
+    return path != NULL;
+}
+
+/* Takes out what no file can be named after: it never will, so its records are rejected. */
+static void drop_nameless(const struct file_exporter *e, struct job *j)
+{
+    struct leat_file_entry *kept = j->entries;
+    struct leat_bytes last = {NULL, 0};
     struct leat_err err;
+    bool named = false;
 
     for (uint32_t i = 0; i < j->count; i++) {
-        char *path;
+        const struct leat_file_entry *at = &j->entries[i];
 
-        if (i > 0 && leat_bytes_eq(j->entries[i - 1].segment, j->entries[i].segment))
+        if (i == 0 || !leat_bytes_eq(last, at->segment))
+            named = has_name(e, at->segment, &err);
+        last = at->segment;
+        if (named) {
+            *kept++ = *at;
             continue;
-        path = leat_file_path(e->conf->path, j->entries[i].segment, &err);
-        if (path == NULL) {
-            job_fail(j, err.text);
-            return;
         }
-        leat_free(path);
+        j->rejected += leat_file_entry_items(j->batch, at);
+        snprintf(j->why, sizeof j->why, "%s", err.text);
     }
+    j->count = (uint32_t)(kept - j->entries);
 }
 
 /* NULL: no memory. */
@@ -470,9 +484,9 @@ static struct job *job_new(struct file_exporter *e, struct leat_batch *batch)
     if (e->group != NULL) {
         j->count = leat_file_entries_sort(batch, e->conf->group_by.resource_attribute, j->entries,
                                           &j->rejected);
+        drop_nameless(e, j);
         for (uint32_t i = 0; i < j->count; i++)
             j->pieces[i] = j->entries[i].bytes;
-        check_names(e, j);
     } else {
         leat_batch_pieces(batch, j->pieces);
         j->count = n;

@@ -31,6 +31,11 @@ uint32_t leat_file_entries_count(const struct leat_batch *b)
     return n;
 }
 
+uint32_t leat_file_entry_items(const struct leat_batch *b, const struct leat_file_entry *e)
+{
+    return leat_otlp_count(b->signal, e->bytes).items;
+}
+
 static int by_segment(const void *a_, const void *b_)
 {
     const struct leat_file_entry *a = a_, *b = b_;

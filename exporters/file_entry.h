@@ -16,6 +16,7 @@ struct leat_file_entry {
 };
 
 uint32_t leat_file_entries_count(const struct leat_batch *b);
+uint32_t leat_file_entry_items(const struct leat_batch *b, const struct leat_file_entry *e);
 /* Fills `out` (room for all) with the entries whose resource has the string `attribute`, by segment
  * and then as they stood, and returns how many; *ret_without: items in the others. */
 uint32_t leat_file_entries_sort(const struct leat_batch *b, const char *attribute,

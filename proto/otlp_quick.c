@@ -3,8 +3,13 @@
  * Everywhere `p` is at a field and `e` is the end of the message that holds it. Where a length has
  * one byte (or none), a field is stepped over without asking whether the message has as many bytes:
  * `p` is then past `e`, the loop ends, and a message whose last field does not end at `e` is not
- * accepted. So there is one comparison to a field. LEAT_OTLP_SLACK bytes of the request behind the
- * message make it safe; what lies in the last bytes of a request is walked. */
+ * accepted. So there is one comparison to a field. LEAT_OTLP_SLACK readable bytes behind the
+ * message make it safe; a record in the last bytes of a request is looked at in a copy that has
+ * them.
+ *
+ * SDKs write fields in the order of their numbers, so the hot messages first expect each field once
+ * in its place (a jump that is always right) and then take what is left in any order. Between two
+ * comparisons of `p` with `e` it moves by at most 160 bytes. */
 #include "proto/otlp_quick.h"
 
 #include <string.h>
@@ -14,6 +19,8 @@
 #define D(field) ((field) << 3 | LEAT_FIXED64)
 #define B(field) ((field) << 3 | LEAT_BYTES)
 #define F(field) ((field) << 3 | LEAT_FIXED32)
+
+#define LAST_MAX 1024 /* bytes of a record that is copied to be looked at */
 
 typedef bool quick_message(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e);
 
@@ -60,8 +67,10 @@ static inline const uint8_t *quick_varint(const uint8_t *p, const uint8_t *e)
 
     if (p[1] < 0x80)
         return p + 2;
-    if (p[2] < 0x80)
-        return p + 3;
+    memcpy(&v, p + 1, 8);
+    v = ~v & 0x8080808080808080u; /* set in the bytes that end a varint; the lowest is the first */
+    if (v != 0)
+        return p + 2 + __builtin_ctzll(v) / 8;
     return leat_wire_varint(&w, &v) ? w.at : MISS(e);
 }
 
@@ -175,7 +184,7 @@ static inline const uint8_t *quick_attrs(struct leat_otlp_checker *c, const uint
 
 /* The messages, from `p` to `e`. */
 
-static bool quick_log_record(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+static bool log_record_fields(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
 {
     while (p < e) {
         switch (p[0]) {
@@ -211,6 +220,29 @@ static bool quick_log_record(struct leat_otlp_checker *c, const uint8_t *p, cons
         }
     }
     return p == e;
+}
+
+static bool quick_log_record(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+{
+    if (p[0] == D(1))
+        p += 9;
+    if (p[0] == V(2))
+        p = quick_varint(p, e);
+    if (p < e && p[0] == B(3))
+        p = quick_string(p, e);
+    if (p < e && p[0] == B(5))
+        p = quick_value_field(c, p, e);
+    if (p < e && p[0] == B(6))
+        p = quick_attrs(c, p, e);
+    if (p < e && p[0] == F(8))
+        p += 5;
+    if (p[0] == B(9))
+        p = quick_id(p, e, 16);
+    if (p[0] == B(10))
+        p = quick_id(p, e, 8);
+    if (p[0] == D(11))
+        p += 9;
+    return p == e || log_record_fields(c, p, e);
 }
 
 static bool quick_event(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
@@ -308,7 +340,7 @@ static bool quick_exemplar(struct leat_otlp_checker *c, const uint8_t *p, const 
     return p == e;
 }
 
-static bool quick_span(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+static bool span_fields(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
 {
     while (p < e) {
         switch (p[0]) {
@@ -355,7 +387,28 @@ static bool quick_span(struct leat_otlp_checker *c, const uint8_t *p, const uint
     return p == e;
 }
 
-static bool quick_number_point(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+static bool quick_span(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+{
+    if (p[0] == B(1))
+        p = quick_id(p, e, 16);
+    if (p[0] == B(2))
+        p = quick_id(p, e, 8);
+    if (p[0] == B(4))
+        p = quick_id(p, e, 8);
+    if (p < e && p[0] == B(5))
+        p = quick_string(p, e);
+    if (p < e && p[0] == V(6))
+        p = quick_varint(p, e);
+    if (p[0] == D(7))
+        p += 9;
+    if (p[0] == D(8))
+        p += 9;
+    if (p < e && p[0] == B(9))
+        p = quick_attrs(c, p, e);
+    return p == e || span_fields(c, p, e);
+}
+
+static bool number_point_fields(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
 {
     while (p < e) {
         switch (p[0]) {
@@ -379,6 +432,21 @@ static bool quick_number_point(struct leat_otlp_checker *c, const uint8_t *p, co
         }
     }
     return p == e;
+}
+
+static bool quick_number_point(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+{
+    if (p[0] == B(7)) /* the schema names them first */
+        p = quick_attrs(c, p, e);
+    if (p < e && p[0] == D(2))
+        p += 9;
+    if (p[0] == D(3))
+        p += 9;
+    if (p[0] == D(4) || p[0] == D(6))
+        p += 9;
+    if (p < e && p[0] == B(7))
+        p = quick_attrs(c, p, e);
+    return p == e || number_point_fields(c, p, e);
 }
 
 static bool quick_histogram_point(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
@@ -424,24 +492,56 @@ static quick_message *quick_for(const struct leat_otlp_message *m)
     return m == &leat_otlp_histogram_point ? quick_histogram_point : NULL;
 }
 
+/* A record in the last bytes of a request, from `p` to `e`: looked at in a copy. */
+static bool quick_last(struct leat_otlp_checker *c, quick_message *quick, const uint8_t *p,
+                       const uint8_t *e)
+{
+    const uint8_t *safe = c->safe;
+    uint8_t copy[LAST_MAX + LEAT_OTLP_SLACK];
+    size_t len = (size_t)(e - p);
+    bool good;
+
+    if (len > LAST_MAX)
+        return false;
+    memcpy(copy, p, len);
+    memset(copy + len, 0, LEAT_OTLP_SLACK);
+    c->safe = copy + len;
+    good = quick(c, copy, copy + len);
+    c->safe = safe;
+    return good;
+}
+
+/* The field at `w`, not past it: where its bytes start, in *ret_end where they end. NULL: it is no
+ * good, or longer than any that is looked at here. */
+static const uint8_t *open_item(const struct leat_otlp_checker *c, const struct leat_wire *w,
+                                const uint8_t **ret_end)
+{
+    struct leat_wire next = {w->at + 1, w->end};
+    uint64_t len;
+
+    if (w->at < c->safe)
+        return quick_open(w->at, w->end, ret_end);
+    if (!leat_wire_varint(&next, &len) || len > (uint64_t)(w->end - next.at))
+        return NULL;
+    *ret_end = next.at + len;
+    return next.at;
+}
+
 /* Goes on over the items of type `m` in fields of this tag. */
 static void quick_items(struct leat_otlp_checker *c, const struct leat_otlp_message *m, uint8_t tag,
                         struct leat_wire *w)
 {
     quick_message *quick = quick_for(m);
-    struct leat_wire next = *w;
-    uint64_t len;
+    const uint8_t *p, *end;
 
-    while (quick != NULL && w->at < c->safe && w->at < w->end && *w->at == tag) {
-        next.at = w->at + 1;
-        if (!leat_wire_varint(&next, &len) || len > (uint64_t)(w->end - next.at) ||
-            next.at > c->safe || len > (uint64_t)(c->safe - next.at))
+    while (quick != NULL && w->at < w->end && *w->at == tag) {
+        p = open_item(c, w, &end);
+        if (p == NULL || c->count.items == LEAT_OTLP_RECORDS)
             return;
-        if (c->count.items == LEAT_OTLP_RECORDS || !quick(c, next.at, next.at + len))
+        if (end <= c->safe ? !quick(c, p, end) : !quick_last(c, quick, p, end))
             return;
         c->count.items++;
-        next.at += len;
-        w->at = next.at;
+        w->at = end;
     }
 }
 
@@ -460,8 +560,8 @@ static void quick_pairs(const struct leat_otlp_checker *c, uint8_t tag, struct l
 void leat_otlp_quick(struct leat_otlp_checker *c, const struct leat_otlp_message *m,
                      struct leat_wire *w, unsigned depth)
 {
-    uint8_t tag = w->at < c->safe ? *w->at : 0;
-    const struct leat_otlp_field *f = leat_otlp_field(m, tag >> 3);
+    uint8_t tag = *w->at;
+    const struct leat_otlp_field *f = c->safe != NULL ? leat_otlp_field(m, tag >> 3) : NULL;
 
     if (f == NULL || tag >= 0x80 || (tag & 7) != LEAT_BYTES)
         return;

@@ -19,7 +19,8 @@
 struct leat_otlp_checker {
     struct leat_otlp_count count;
     const struct leat_otlp_field *top; /* the request's only field */
-    const uint8_t *safe; /* what ends before this has LEAT_OTLP_SLACK bytes behind it */
+    const uint8_t *safe; /* what ends before this has LEAT_OTLP_SLACK readable bytes behind it;
+                            NULL: nothing is looked at the quick way */
     enum leat_otlp_verdict verdict;
     const char *why;
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEEP_FREE (128 * 1024 * 1024) /* bytes at the top of an arena */
 #define OWN_MAPPING                                                                                \
@@ -24,6 +25,31 @@ void leat_mem_setup(void)
 {
     mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
     mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
+}
+
+size_t leat_mem_resident(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long pages = 0;
+
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%*u %lu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t leat_mem_live(void)
+{
+    struct mallinfo2 m = mallinfo2();
+
+    return m.uordblks + m.hblkhd;
+}
+
+void leat_mem_return(void)
+{
+    malloc_trim(0);
 }
 
 void *leat_new(size_t size)

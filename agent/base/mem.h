@@ -12,8 +12,14 @@
 
 /* At the start of the program, before threads: how the C library keeps freed memory. Bodies come
  * and go by the hundred kilobytes; handed back to the kernel each time, they cost a page fault per
- * 4 KiB. What is kept is bounded by what the byte budget has let in. */
+ * 4 KiB. What is kept is bounded by what the byte budget has let in; leat_mem_return() hands it
+ * back. */
 void leat_mem_setup(void);
+size_t leat_mem_resident(void); /* bytes of the process in memory; 0: the kernel does not say */
+size_t leat_mem_live(void); /* bytes allocated and not freed. Walks lists: not for each request */
+/* Gives the pages of freed memory back to the kernel. Takes about 0.1 ms for each MiB, during which
+ * others may wait for memory. */
+void leat_mem_return(void);
 
 void *leat_new(size_t size);                     /* zeroed */
 void *leat_new_array(size_t count, size_t size); /* zeroed; aborts when count * size overflows */

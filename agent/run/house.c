@@ -43,24 +43,14 @@ static double cpu_seconds(void *arg)
 
 static double resident_bytes(void *arg)
 {
-    FILE *f = fopen("/proc/self/statm", "re");
-    long pages = 0;
-
     (void)arg;
-    if (f == NULL)
-        return 0;
-    if (fscanf(f, "%*d %ld", &pages) != 1)
-        pages = 0;
-    fclose(f);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    return (double)leat_mem_resident();
 }
 
 static double heap_bytes(void *arg)
 {
-    struct mallinfo2 m = mallinfo2();
-
     (void)arg;
-    return (double)(m.uordblks + m.hblkhd);
+    return (double)leat_mem_live();
 }
 
 static double system_bytes(void *arg)

@@ -16,6 +16,7 @@
 #include "run/limits.h"
 #include "run/memory.h"
 #include "run/page.h"
+#include "run/thrift.h"
 #include "run/worker.h"
 
 struct service;
@@ -34,6 +35,7 @@ struct service {
     struct leat_timer *end_timer, *deadline_timer;
     struct leat_house_keeper *house;
     struct leat_page *page;
+    struct leat_thrift *thrift;
     struct leat_worker **workers;
     struct answer *answers;
     unsigned nworkers, waiting;
@@ -205,6 +207,7 @@ static int start(struct service *s, struct leat_err *err)
         return -1;
     s->end_timer = leat_timer_new(s->loop, time_is_up, s);
     s->deadline_timer = leat_timer_new(s->loop, deadline_passed, s);
+    s->thrift = leat_thrift_new(s->loop);
     s->nworkers = s->plan->own.workers ? s->plan->own.workers : leat_limits_processors();
     s->answers = leat_new_array(2 * s->nworkers, sizeof *s->answers);
     s->house = leat_house_new(s->plan, s->nworkers);
@@ -230,6 +233,7 @@ static void finish(struct service *s)
         leat_worker_free(s->workers[i]);
     for (unsigned i = 0; i < s->nsignals; i++)
         uv_close((uv_handle_t *)&s->signals[i], ignore_close);
+    leat_thrift_free(s->thrift);
     leat_timer_free(s->end_timer);
     leat_timer_free(s->deadline_timer);
     if (s->mailbox != NULL)
