@@ -243,10 +243,9 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     struct leat_conn_room room = {NULL, 0};
 
     (void)suggested;
-    if (!should_read(c)) {
-        *buf = uv_buf_init(NULL, 0);
+    *buf = uv_buf_init(NULL, 0);
+    if (!should_read(c))
         return;
-    }
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
     if (room.len == 0 || (room.at == NULL && room.len > LEAT_READ_BUFFER))
@@ -279,27 +278,26 @@ static void read_failed(struct leat_conn *c, int rc)
         leat_conn_peer_ended(c);
 }
 
-/* libuv wants to read and nobody wants the bytes: only here does its reading end. Not when it just
- * asks again because the read before filled its buffer: nothing need have come since. */
-static void refuse_read(struct leat_conn *c)
+/* True when libuv wants to read and nobody wants the bytes: only here does its reading end, but not
+ * when it just asks again because the read before filled its buffer: no byte need have come. */
+static bool refuse_read(struct leat_conn *c, ssize_t n)
 {
+    if (n != UV_ENOBUFS || should_read(c))
+        return false;
     if (!c->filled) {
         c->reading = false;
         uv_read_stop(&c->uv.stream);
     }
-    c->filled = false;
+    return true;
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct leat_conn *c = stream->data;
+    bool refused = refuse_read(c, n);
 
-    if (n == UV_ENOBUFS && !should_read(c)) {
-        refuse_read(c);
-        return;
-    }
     c->filled = n > 0 && (size_t)n == buf->len;
-    if (n == 0 || c->state == LEAT_CONN_GONE)
+    if (refused || n == 0 || c->state == LEAT_CONN_GONE)
         return;
     if (n > 0)
         c->bytes_in += (uint64_t)n;
@@ -475,9 +473,8 @@ static void on_task(struct leat_task *t)
         bury(c);
         return;
     }
-    if ((due & DUE_OPENED) && c->state == LEAT_CONN_NEW) {
+    if ((due & DUE_OPENED) && c->state == LEAT_CONN_NEW)
         leat_conn_open_now(c);
-    }
     if ((due & DUE_FEED) && c->state == LEAT_CONN_OPEN && !c->paused)
         leat_filter_feed(c);
 }
