@@ -1,6 +1,7 @@
 /* file exporter: OTLP requests in a file, as JSON lines or length-prefixed messages, with rotation.
  *
  * Source of keys, defaults and format: contrib exporter/fileexporter. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -440,28 +441,34 @@ static bool has_name(const struct file_exporter *e, struct leat_bytes segment, s
     return path != NULL;
 }
 
-/* Takes out what no file can be named after: it never will, so its records are rejected. */
-static void drop_nameless(const struct file_exporter *e, struct job *j)
+/* Takes out what no file can be named after: it never will, so its records are rejected. False: no
+ * memory to tell. */
+static bool drop_nameless(const struct file_exporter *e, struct job *j)
 {
     struct leat_file_entry *kept = j->entries;
     struct leat_bytes last = {NULL, 0};
     struct leat_err err;
-    bool named = false;
+    bool named = false, no_memory = false;
 
     for (uint32_t i = 0; i < j->count; i++) {
         const struct leat_file_entry *at = &j->entries[i];
 
-        if (i == 0 || !leat_bytes_eq(last, at->segment))
+        if (i == 0 || !leat_bytes_eq(last, at->segment)) {
             named = has_name(e, at->segment, &err);
+            no_memory = !named && errno == ENOMEM;
+        }
         last = at->segment;
         if (named) {
             *kept++ = *at;
             continue;
         }
+        if (no_memory)
+            return false;
         j->rejected += leat_file_entry_items(j->batch, at);
         snprintf(j->why, sizeof j->why, "%s", err.text);
     }
     j->count = (uint32_t)(kept - j->entries);
+    return true;
 }
 
 /* NULL: no memory. */
@@ -484,7 +491,10 @@ static struct job *job_new(struct file_exporter *e, struct leat_batch *batch)
     if (e->group != NULL) {
         j->count = leat_file_entries_sort(batch, e->conf->group_by.resource_attribute, j->entries,
                                           &j->rejected);
-        drop_nameless(e, j);
+        if (!drop_nameless(e, j)) {
+            job_free(j);
+            return NULL;
+        }
         for (uint32_t i = 0; i < j->count; i++)
             j->pieces[i] = j->entries[i].bytes;
     } else {

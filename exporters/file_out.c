@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "flow/component.h"
@@ -62,6 +63,20 @@ static bool is_backup(const char *name, const char *path, size_t dir, size_t ste
            strcmp(name + n - ext, path + stem) == 0;
 }
 
+static bool add_backup(struct backups *b, char *name)
+{
+    char **more = name != NULL ? leat_try_resize(b->names, (b->count + 1) * sizeof(char *)) : NULL;
+
+    if (more == NULL) {
+        leat_free(name);
+        return false;
+    }
+    b->names = more;
+    b->names[b->count++] = name;
+    return true;
+}
+
+/* Without memory only some of them: then fewer are removed, and the rest with the next rotation. */
 static struct backups list_backups(const char *path)
 {
     struct backups found = {0};
@@ -71,13 +86,12 @@ static struct backups list_backups(const char *path)
     DIR *at;
 
     split_path(path, &dir, &stem);
-    folder = dir ? leat_strndup(path, dir) : leat_strdup(".");
-    at = opendir(folder);
+    folder = dir ? leat_try_format("%.*s", (int)dir, path) : leat_try_strdup(".");
+    at = folder != NULL ? opendir(folder) : NULL;
     while (at != NULL && (d = readdir(at)) != NULL) {
-        if (!is_backup(d->d_name, path, dir, stem))
-            continue;
-        found.names = leat_renew(found.names, (found.count + 1) * sizeof(char *));
-        found.names[found.count++] = leat_format("%.*s%s", (int)dir, path, d->d_name);
+        if (is_backup(d->d_name, path, dir, stem) &&
+            !add_backup(&found, leat_try_format("%.*s%s", (int)dir, path, d->d_name)))
+            break;
     }
     if (at != NULL)
         closedir(at);
@@ -135,8 +149,11 @@ static void rotate_if_full(struct leat_file_out *o, size_t more)
         o->size + more <= (uint64_t)o->rotation->max_megabytes << 20)
         return;
     backup_name(o, name, sizeof name);
-    leat_file_rotate(o->file, name, rotated, o);
-    o->size = 0;
+    if (leat_file_rotate(o->file, name, rotated, o) == 0)
+        o->size = 0;
+    else
+        leat_warn(o->env->id,
+                  "no memory to begin a new file beside %s; the next record tries again", o->path);
 }
 
 /* --- life */
@@ -150,8 +167,13 @@ struct leat_file_out *leat_file_out_open(const struct leat_env *env, const char 
 
     if (file == NULL)
         return NULL;
-    o = leat_new(sizeof *o);
-    o->path = leat_strdup(path);
+    o = leat_try_zeroed(sizeof *o);
+    if (o == NULL || (o->path = leat_try_strdup(path)) == NULL) {
+        leat_free(o);
+        leat_file_close(file, NULL, NULL);
+        leat_fail(err, "cannot open %s: no memory", path);
+        return NULL;
+    }
     o->env = env;
     o->rotation = rotation;
     o->file = file;

@@ -53,22 +53,25 @@ static size_t ups(const char *path)
     return n;
 }
 
-/* The folder of `text` (all of it up to its last slash) is cleaned, what follows stays. */
+/* The folder of `text` (all of it up to its last slash) is cleaned, what follows stays. NULL: no
+ * memory. */
 static char *clean_prefix(const char *text, size_t len)
 {
     const char *slash = memrchr(text, '/', len);
     size_t folder = slash != NULL ? (size_t)(slash - text) + 1 : 0;
-    char *dir = leat_strndup(text, folder), *prefix;
+    char *dir = leat_try_format("%.*s", (int)folder, text), *prefix;
 
+    if (dir == NULL)
+        return NULL;
     clean(dir);
-    prefix = leat_format("%s%s%.*s", dir, dir[0] != '\0' && strcmp(dir, "/") != 0 ? "/" : "",
-                         (int)(len - folder), text + folder);
+    prefix = leat_try_format("%s%s%.*s", dir, dir[0] != '\0' && strcmp(dir, "/") != 0 ? "/" : "",
+                             (int)(len - folder), text + folder);
     leat_free(dir);
-    if (prefix[0] != '\0')
+    if (prefix == NULL || prefix[0] != '\0')
         return prefix;
     leat_free(prefix);
-    return leat_strdup(
-        "./"); /* "" would make an absolute path of a value that begins with a slash */
+    /* "" would make an absolute path of a value that begins with a slash */
+    return leat_try_strdup("./");
 }
 
 static int check_value(struct leat_bytes value, size_t rest, struct leat_err *err)
@@ -99,41 +102,64 @@ static int check_parts(const char *path, struct leat_err *err)
     return 0;
 }
 
+/* Prefix, value and what follows, as one clean path that is not above the prefix. NULL: no memory.
+ */
+static char *join(const char *prefix, struct leat_bytes value, const char *rest)
+{
+    char *path = leat_try_format("%s%.*s%s", prefix, LEAT_FMT(value), rest), *below;
+
+    if (path == NULL)
+        return NULL;
+    clean(path);
+    if (strncmp(path, prefix, strlen(prefix)) == 0 && ups(path) == ups(prefix))
+        return path;
+    leat_free(path);
+    below = leat_try_format("/%.*s%s", LEAT_FMT(value), rest);
+    if (below == NULL)
+        return NULL;
+    clean(below);
+    path = leat_try_format("%s%s", prefix, below);
+    leat_free(below);
+    if (path != NULL)
+        clean(path);
+    return path;
+}
+
 char *leat_file_path(const char *pattern, struct leat_bytes value, struct leat_err *err)
 {
     const char *star = strchr(pattern, '*');
     char *prefix, *path;
 
-    if (check_value(value, strlen(pattern) + 1, err) < 0)
+    if (check_value(value, strlen(pattern) + 1, err) < 0) {
+        errno = EINVAL;
         return NULL;
+    }
     if (value.len >= 2 && memcmp(value.data, "./", 2) == 0)
         value = leat_bytes(value.data + 1, value.len - 1);
     else if (value.len >= 3 && memcmp(value.data, "../", 3) == 0)
         value = leat_bytes(value.data + 2, value.len - 2);
     prefix = clean_prefix(pattern, (size_t)(star - pattern));
-    path = leat_format("%s%.*s%s", prefix, LEAT_FMT(value), star + 1);
-    clean(path);
-    if (strncmp(path, prefix, strlen(prefix)) != 0 || ups(path) != ups(prefix)) {
-        char *below = leat_format("/%.*s%s", LEAT_FMT(value), star + 1);
-
-        clean(below);
-        leat_free(path);
-        path = leat_format("%s%s", prefix, below);
-        clean(path);
-        leat_free(below);
-    }
+    path = prefix != NULL ? join(prefix, value, star + 1) : NULL;
     leat_free(prefix);
+    if (path == NULL) {
+        leat_fail(err, "no memory for the name of a file");
+        errno = ENOMEM;
+        return NULL;
+    }
     if (check_parts(path, err) == 0)
         return path;
     leat_free(path);
+    errno = EINVAL;
     return NULL;
 }
 
 int leat_file_folders(const char *path_, mode_t mode, struct leat_err *err)
 {
-    char *path = leat_strdup(path_);
+    char *path = leat_try_strdup(path_);
     int result = 0;
 
+    if (path == NULL)
+        return leat_fail(err, "cannot make the folders of %s: no memory", path_);
     for (char *slash = path[0] != '\0' ? strchr(path + 1, '/') : NULL; slash != NULL && result == 0;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';

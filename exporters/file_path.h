@@ -12,7 +12,7 @@ struct leat_err;
 /* `pattern` ("dir/a-*.json") with its one '*' replaced by `value`, cleaned: no "." or "..", no
  * double slashes. A value that would lead outside of what stands before the '*' is made a path
  * below it: "../../x" is "dir/a-/x.json". The caller frees the result with leat_free(). NULL and
- * `err`: no file can have this name (too long, a NUL byte).
+ * `err`: no file can have this name (too long, a NUL byte), or errno is ENOMEM.
  * Source: contrib exporter/fileexporter. */
 char *leat_file_path(const char *pattern, struct leat_bytes value, struct leat_err *err);
 

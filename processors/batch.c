@@ -6,6 +6,7 @@
  * and hear the real outcome. Nothing is dropped here. */
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "base/text.h"
 #include "flow/component.h"
 #include "flow/ledger.h"
@@ -116,11 +118,21 @@ static void check_drained(struct batcher *b)
 
 static void flight_told(struct leat_ack *ack);
 
+static void hold(struct batcher *b, const struct leat_batch *batch)
+{
+    leat_ledger_hold(b->env->ledger, b->signal, batch->items, (int64_t)batch->bytes);
+}
+
+static void let_go(struct batcher *b, const struct leat_batch *batch)
+{
+    leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items, -(int64_t)batch->bytes);
+}
+
 /* Keeps what was not taken. It came back: for the books that is "in" once more. */
 static void keep(struct batcher *b, struct flight *f, int64_t delay)
 {
-    leat_ledger_count(b->env->ledger, b->signal, LEAT_IN, f->batch->items);
-    leat_ledger_hold(b->env->ledger, b->signal, f->batch->items);
+    leat_ledger_pass(b->env->ledger, f->batch, LEAT_IN);
+    hold(b, f->batch);
     leat_list_append(&b->again, &f->link);
     if (!leat_timer_running(b->again_timer))
         leat_timer_start(b->again_timer, delay, 0);
@@ -134,7 +146,7 @@ static void offer(struct batcher *b, struct flight *f)
     f->ack.patient = leat_batch_is_patient(f->batch);
     copy = leat_batch_again(f->batch, &f->ack);
     if (copy == NULL) {
-        leat_ledger_count(b->env->ledger, b->signal, LEAT_OUT, f->batch->items);
+        leat_ledger_pass(b->env->ledger, f->batch, LEAT_OUT);
         keep(b, f, RETRY_MS * LEAT_MS);
         return;
     }
@@ -151,7 +163,7 @@ static void give_up(struct batcher *b, struct leat_batch *batch)
         if (batch->parts[i].ack == NULL)
             lost += batch->parts[i].items;
     }
-    leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items);
+    let_go(b, batch);
     leat_ledger_count(b->env->ledger, b->signal, LEAT_FATE_REJECTED, lost);
     leat_ledger_count(b->env->ledger, b->signal, LEAT_REFUSED, batch->items - lost);
     if (lost > 0)
@@ -168,8 +180,8 @@ static void flight_told(struct leat_ack *ack)
 
     leat_list_remove(&f->link);
     if (ack->worst.outcome == LEAT_RETRY && b->closed) {
-        leat_ledger_count(b->env->ledger, b->signal, LEAT_IN, f->batch->items);
-        leat_ledger_hold(b->env->ledger, b->signal, f->batch->items);
+        leat_ledger_pass(b->env->ledger, f->batch, LEAT_IN);
+        hold(b, f->batch);
         give_up(b, f->batch);
         leat_free(f);
         return;
@@ -194,7 +206,7 @@ static void offer_again(void *arg)
         leat_list_append(&now, leat_list_pop(&b->again));
     while (!leat_list_empty(&now)) {
         struct flight *f = LEAT_OWNER(leat_list_pop(&now), struct flight, link);
-        leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)f->batch->items);
+        let_go(b, f->batch);
         offer(b, f);
     }
 }
@@ -241,7 +253,7 @@ static void flush(struct shelf *s)
         return;
     s->batch = NULL;
     s->flight = NULL;
-    leat_ledger_hold(b->env->ledger, b->signal, -(int64_t)batch->items);
+    let_go(b, batch);
     while (max != 0 && batch->items > max && cut_off(b, batch, max, f != NULL, &head, &head_flight))
         pass_on(b, head, head_flight);
     pass_on(b, batch, f);
@@ -267,12 +279,14 @@ static struct shelf *shelf_new(struct batcher *b, struct leat_bytes key)
 {
     struct shelf *s = leat_try_zeroed(sizeof *s);
 
-    if (s == NULL || leat_map_set(b->shelves, key, s, NULL) < 0) {
+    if (s == NULL || (s->timer = leat_timer_try_new(b->env->loop, timeout_passed, s)) == NULL ||
+        leat_map_set(b->shelves, key, s, NULL) < 0) {
+        if (s != NULL)
+            leat_timer_free(s->timer);
         leat_free(s);
         return NULL;
     }
     s->owner = b;
-    s->timer = leat_timer_new(b->env->loop, timeout_passed, s);
     leat_gauge_set(b->cardinality, (int64_t)leat_map_count(b->shelves));
     return s;
 }
@@ -311,15 +325,14 @@ static int make_room(struct shelf *s, const struct leat_batch *batch)
 static void put(struct shelf *s, struct leat_batch *batch)
 {
     struct batcher *b = s->owner;
-    uint32_t items = batch->items;
 
+    hold(b, batch);
     if (b->env->promise == LEAT_PROMISE_HELD)
         leat_batch_hold(batch);
     if (s->batch == NULL)
         s->batch = batch;
     else
         LEAT_CHECK(leat_batch_join(s->batch, batch) == 0);
-    leat_ledger_hold(b->env->ledger, b->signal, items);
 }
 
 static size_t most_shelves(const struct batch_conf *conf)
@@ -329,13 +342,24 @@ static size_t most_shelves(const struct batch_conf *conf)
     return conf->metadata_cardinality_limit ? conf->metadata_cardinality_limit : MOST_SHELVES;
 }
 
+/* While the next stage takes nothing, those who hold little are let in still: it is not they who
+ * have filled it. What they may hold is bounded by the worker's budget. */
+static bool is_light(const struct leat_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->nparts; i++) {
+        if (!leat_budget_is_light(batch->parts[i].buf->budget))
+            return false;
+    }
+    return true;
+}
+
 static void batch_take(void *self, struct leat_batch *batch)
 {
     struct batcher *b = self;
     const struct batch_conf *conf = b->conf;
     struct shelf *s;
 
-    if (!leat_list_empty(&b->again)) {
+    if (!leat_list_empty(&b->again) && !is_light(batch)) {
         refuse(b, batch, leat_retry(14, RETRY_MS, "the next stage takes no more data for now"));
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "base/text.h"
 #include "io/grpc.h"
 #include "proto/otlp_json.h"
@@ -140,12 +141,15 @@ static void reply_bad(struct leat_call *call, bool json, const char *why)
     reply_error(call, json, 400, &st);
 }
 
-static void reply_overload(struct leat_call *call, bool json)
+static void reply_overload(struct leat_call *call, bool json, const struct leat_budget *budget)
 {
+    char why[160];
     struct leat_rpc_status st = {
         .code = LEAT_GRPC_UNAVAILABLE, .has_delay = true, .delay_ms = RETRY_MS};
 
-    set_message(&st, "no memory left for telemetry (leat.memory)");
+    if (!leat_budget_unfair(budget, why, sizeof why))
+        snprintf(why, sizeof why, "no memory left for telemetry (leat.memory)");
+    set_message(&st, why);
     reply_error(call, json, 503, &st);
 }
 
@@ -164,8 +168,7 @@ static bool decode(struct leat_call *call, struct otlp_call *state, struct leat_
         reply_bad(call, false, why);
         return false;
     }
-    switch (leat_otlp_from_json(state->signal, bytes, state->receiver->env->budget, &converted, ret,
-                                &err)) {
+    switch (leat_otlp_from_json(state->signal, bytes, (*body)->budget, &converted, ret, &err)) {
     case LEAT_JSON_OK:
         leat_buf_unref(*body);
         *body = converted;
@@ -174,7 +177,7 @@ static bool decode(struct leat_call *call, struct otlp_call *state, struct leat_
         reply_bad(call, true, err.text);
         return false;
     default:
-        reply_overload(call, true);
+        reply_overload(call, true, (*body)->budget);
         return false;
     }
 }
@@ -188,7 +191,7 @@ static void pass_on(struct leat_call *call, struct otlp_call *state, struct leat
 
     if (batch == NULL) {
         leat_buf_unref(body);
-        reply_overload(call, state->json);
+        reply_overload(call, state->json, NULL);
         return;
     }
     leat_ack_init(&state->ack, outcome_told);

@@ -276,6 +276,6 @@ wants unit && stage_unit
 if wants tsan; then TARGETS="thread_tests leat" build build-tsan -DCMAKE_BUILD_TYPE=Debug -DLEAT_TESTS=ON -DLEAT_SANITIZE=thread && stage_tsan; fi
 if wants fuzz || wants lint; then build build-fuzz -DCMAKE_BUILD_TYPE=Debug -DLEAT_FUZZ=ON -DCMAKE_C_COMPILER=clang-14; fi
 wants fuzz && stage_fuzz
-wants e2e && run_python e2e 180 "$TOP/build-asan/leat"
+wants e2e && run_python e2e $((LONG ? 3600 : 180)) "$TOP/build-asan/leat"
 wants interop && stage_interop
 finish

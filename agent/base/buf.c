@@ -4,9 +4,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-static int charge(struct leat_budget *budget, size_t bytes)
+static int charge(struct leat_budget *budget, size_t own, size_t bytes)
 {
-    return budget == NULL || leat_budget_take(budget, bytes) ? 0 : -1;
+    return budget == NULL || leat_budget_grow(budget, own, bytes) ? 0 : -1;
 }
 
 static void discharge(struct leat_budget *budget, size_t bytes)
@@ -19,7 +19,7 @@ struct leat_buf *leat_buf_new(struct leat_budget *budget, size_t cap)
 {
     struct leat_buf *b;
 
-    if (cap > SIZE_MAX - sizeof *b || charge(budget, cap) < 0)
+    if (cap > SIZE_MAX - sizeof *b || charge(budget, 0, cap) < 0)
         return NULL;
     b = leat_try(sizeof *b + cap);
     if (b == NULL) {
@@ -53,7 +53,7 @@ int leat_buf_resize(struct leat_buf **ret, size_t cap)
     size_t old = b->cap;
 
     LEAT_CHECK(atomic_load_explicit(&b->refs, memory_order_acquire) == 1 && cap >= b->len);
-    if (cap > SIZE_MAX - sizeof *b || (cap > old && charge(b->budget, cap - old) < 0))
+    if (cap > SIZE_MAX - sizeof *b || (cap > old && charge(b->budget, old, cap - old) < 0))
         return -1;
     b = leat_try_resize(b, sizeof *b + cap);
     if (b == NULL) {

@@ -79,11 +79,21 @@ uint64_t leat_hash(struct leat_bytes data)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+struct leat_map *leat_map_try_new(size_t max)
+{
+    struct leat_map *m = leat_try_zeroed(sizeof *m);
+
+    if (m != NULL)
+        m->max = max;
+    return m;
+}
+
 struct leat_map *leat_map_new(size_t max)
 {
-    struct leat_map *m = leat_new(sizeof *m);
+    struct leat_map *m = leat_map_try_new(max);
 
-    m->max = max;
+    if (m == NULL)
+        leat_out_of_memory(sizeof *m);
     return m;
 }
 

@@ -10,7 +10,8 @@
 
 struct leat_map;
 
-struct leat_map *leat_map_new(size_t max); /* at most `max` entries */
+struct leat_map *leat_map_new(size_t max);     /* at most `max` entries */
+struct leat_map *leat_map_try_new(size_t max); /* NULL: no memory */
 void leat_map_free(struct leat_map *m,
                    void (*free_value)(void *)); /* takes NULL; free_value may be NULL */
 void *leat_map_get(const struct leat_map *m, struct leat_bytes key); /* NULL: not there */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define KEEP_FREE (128 * 1024 * 1024) /* bytes at the top of an arena */
@@ -15,7 +16,7 @@
 static _Thread_local uint64_t tries;
 static _Thread_local uint64_t fail_at;
 
-static _Noreturn void out_of_memory(size_t size)
+_Noreturn void leat_out_of_memory(size_t size)
 {
     fprintf(stderr, "leat: out of memory (%zu bytes for the program's own tables)\n", size);
     abort();
@@ -62,7 +63,7 @@ void *leat_new_array(size_t count, size_t size)
     void *p = calloc(count ? count : 1, size ? size : 1);
 
     if (p == NULL)
-        out_of_memory(count * size);
+        leat_out_of_memory(count * size);
     return p;
 }
 
@@ -71,8 +72,23 @@ void *leat_renew(void *old, size_t size)
     void *p = realloc(old, size ? size : 1);
 
     if (p == NULL)
-        out_of_memory(size);
+        leat_out_of_memory(size);
     return p;
+}
+
+void *leat_new_pages(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        leat_out_of_memory(size);
+    return p;
+}
+
+void leat_free_pages(void *memory, size_t size)
+{
+    if (memory != NULL)
+        munmap(memory, size);
 }
 
 char *leat_strndup(const char *text, size_t len)
@@ -123,6 +139,32 @@ void *leat_try_zeroed(size_t size)
 void *leat_try_resize(void *old, size_t size)
 {
     return may_fail_now() ? NULL : realloc(old, size ? size : 1);
+}
+
+char *leat_try_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = leat_try(size);
+
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
+char *leat_try_format(const char *fmt, ...)
+{
+    va_list ap;
+    char *text;
+    int len;
+
+    va_start(ap, fmt);
+    len = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    text = len < 0 ? NULL : leat_try((size_t)len + 1);
+    if (text == NULL)
+        return NULL;
+    va_start(ap, fmt);
+    vsnprintf(text, (size_t)len + 1, fmt, ap);
+    va_end(ap);
+    return text;
 }
 
 void leat_free(void *memory)

@@ -24,13 +24,24 @@ void leat_mem_return(void);
 void *leat_new(size_t size);                     /* zeroed */
 void *leat_new_array(size_t count, size_t size); /* zeroed; aborts when count * size overflows */
 void *leat_renew(void *old, size_t size);        /* grows or shrinks; new bytes are not zeroed */
+/* The same for a large table of which little may ever be used: whole pages, which are in memory
+ * from the first time they are written. Freed with the size it was made with; takes NULL. */
+void *leat_new_pages(size_t size);
+void leat_free_pages(void *memory, size_t size);
 char *leat_strdup(const char *text);
 char *leat_strndup(const char *text, size_t len);
 char *leat_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Ends the process as leat_new() does: for what is made of leat_try() and may not fail after all.
+ */
+_Noreturn void leat_out_of_memory(size_t size);
+
 void *leat_try(size_t size);                   /* not zeroed; NULL: no memory */
 void *leat_try_zeroed(size_t size);            /* NULL: no memory */
 void *leat_try_resize(void *old, size_t size); /* NULL: no memory, and `old` stays as it was */
+char *leat_try_strdup(const char *text);       /* NULL: no memory */
+char *leat_try_format(const char *fmt, ...)    /* NULL: no memory */
+    __attribute__((format(printf, 1, 2)));
 
 void leat_free(void *memory); /* takes NULL */
 

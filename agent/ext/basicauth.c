@@ -70,6 +70,7 @@ struct basicauth {
     struct leat_htpasswd *users;
     char *header; /* "Basic …" */
     struct leat_watch *watches[2];
+    bool kept; /* the file has changed and could not be read */
 };
 
 static bool is_set(const char *text)
@@ -125,6 +126,8 @@ static int admit(void *self_, const struct leat_call *call, struct leat_err *err
         return 0;
     case LEAT_HTPASSWD_BUSY:
         return leat_fail(err, "too many wrong passwords at the moment; try again in a second");
+    case LEAT_HTPASSWD_NO_MEMORY:
+        return LEAT_AUTH_LATER;
     default:
         return leat_fail(err, "user or password is wrong");
     }
@@ -203,11 +206,15 @@ static int load_header(struct basicauth *self, struct leat_err *err)
     if (result == 0 && !leat_text_ok(&plain))
         result = leat_fail(err, "user and password are too long, or there is no memory");
     if (result == 0) {
-        char *header = leat_new(strlen("Basic ") + 4 * (plain.len + 2) / 3 + 4);
-        memcpy(header, "Basic ", 6);
-        leat_base64_encode(leat_text_bytes(&plain), header + 6);
-        leat_free(self->header);
-        self->header = header;
+        char *header = leat_try_zeroed(strlen("Basic ") + 4 * (plain.len + 2) / 3 + 4);
+        if (header != NULL) {
+            memcpy(header, "Basic ", 6);
+            leat_base64_encode(leat_text_bytes(&plain), header + 6);
+            leat_free(self->header);
+            self->header = header;
+        } else {
+            result = leat_fail(err, "no memory for user and password");
+        }
     }
     leat_text_done(&plain);
     return result;
@@ -220,15 +227,21 @@ static int load(struct basicauth *self, struct leat_err *err)
     return self->conf->has_htpasswd ? load_users(self, err) : load_header(self, err);
 }
 
-static void on_changed(void *arg)
+static bool on_changed(void *arg)
 {
     struct basicauth *self = arg;
     struct leat_err err;
 
-    if (load(self, &err) < 0)
-        leat_warn(self->env->id, "keeps what it read before: %s", err.text);
-    else if (self->env->worker == 0)
+    if (load(self, &err) < 0) {
+        if (!self->kept) /* said once; it is tried again at every look */
+            leat_warn(self->env->id, "keeps what it read before: %s", err.text);
+        self->kept = true;
+        return false;
+    }
+    self->kept = false;
+    if (self->env->worker == 0)
         leat_info(self->env->id, "has read its files again");
+    return true;
 }
 
 static void watch(struct basicauth *self)

@@ -48,6 +48,7 @@ struct bearer {
     char *header; /* in lower case */
     char *value;  /* what exporters send */
     struct leat_watch *watch;
+    bool kept; /* the file has changed and could not be read */
 };
 
 static bool is_set(const char *text)
@@ -116,11 +117,18 @@ static void tokens_done(struct tokens *t)
     *t = (struct tokens){0};
 }
 
-static void add_token(struct tokens *t, const char *text, size_t len)
+static int add_token(struct tokens *t, const char *text, size_t len, struct leat_err *err)
 {
+    char *copy = leat_try_format("%.*s", (int)len, text);
+
     if (t->items == NULL)
-        t->items = leat_new_array(TOKENS_MAX, sizeof *t->items);
-    t->items[t->count++] = leat_strndup(text, len);
+        t->items = leat_try_zeroed(TOKENS_MAX * sizeof *t->items);
+    if (t->items == NULL || copy == NULL) {
+        leat_free(copy);
+        return leat_fail(err, "no memory for the tokens");
+    }
+    t->items[t->count++] = copy;
+    return 0;
 }
 
 /* One token per line; blank lines do not count. */
@@ -137,7 +145,8 @@ static int add_lines(struct tokens *t, const char *file, const char *text, struc
                 len--;
             if (t->count == TOKENS_MAX)
                 return leat_fail(err, "%s has more than %d tokens", file, TOKENS_MAX);
-            add_token(t, text, len);
+            if (add_token(t, text, len, err) < 0)
+                return -1;
             if (!is_value(t->items[t->count - 1]))
                 return leat_fail(err, "%s, line %u: a character that a header cannot carry", file,
                                  number);
@@ -162,39 +171,58 @@ static int read_tokens(const char *file, struct tokens *t, struct leat_err *err)
     return result;
 }
 
+static int collect(const struct conf *conf, struct tokens *t, struct leat_err *err)
+{
+    int result = 0;
+
+    if (is_set(conf->filename))
+        return read_tokens(conf->filename, t, err);
+    if (is_set(conf->token))
+        return add_token(t, conf->token, strlen(conf->token), err);
+    for (uint32_t i = 0; i < conf->tokens.count && result == 0; i++)
+        result = add_token(t, conf->tokens.items[i], strlen(conf->tokens.items[i]), err);
+    return result;
+}
+
 static int load(struct bearer *self, struct leat_err *err)
 {
     const struct conf *conf = self->conf;
     struct tokens tokens = {0};
+    int result = collect(conf, &tokens, err);
+    char *value = NULL;
 
-    if (is_set(conf->filename)) {
-        if (read_tokens(conf->filename, &tokens, err) < 0) {
-            tokens_done(&tokens);
-            return -1;
-        }
-    } else if (is_set(conf->token)) {
-        add_token(&tokens, conf->token, strlen(conf->token));
-    } else {
-        for (uint32_t i = 0; i < conf->tokens.count; i++)
-            add_token(&tokens, conf->tokens.items[i], strlen(conf->tokens.items[i]));
+    if (result == 0) {
+        value = leat_try_format("%s%s%s", conf->scheme, *conf->scheme != '\0' ? " " : "",
+                                tokens.items[0]);
+        if (value == NULL)
+            result = leat_fail(err, "no memory for the tokens");
+    }
+    if (result < 0) {
+        tokens_done(&tokens);
+        return -1;
     }
     tokens_done(&self->tokens);
     self->tokens = tokens;
     leat_free(self->value);
-    self->value =
-        leat_format("%s%s%s", conf->scheme, *conf->scheme != '\0' ? " " : "", tokens.items[0]);
+    self->value = value;
     return 0;
 }
 
-static void on_changed(void *arg)
+static bool on_changed(void *arg)
 {
     struct bearer *self = arg;
     struct leat_err err;
 
-    if (load(self, &err) < 0)
-        leat_warn(self->env->id, "keeps the tokens it read before: %s", err.text);
-    else if (self->env->worker == 0)
+    if (load(self, &err) < 0) {
+        if (!self->kept) /* said once; it is tried again at every look */
+            leat_warn(self->env->id, "keeps the tokens it read before: %s", err.text);
+        self->kept = true;
+        return false;
+    }
+    self->kept = false;
+    if (self->env->worker == 0)
         leat_info(self->env->id, "has read %s again", self->conf->filename);
+    return true;
 }
 
 /* --- what it does */

@@ -13,7 +13,7 @@ static struct leat_batch *empty(enum leat_signal signal, uint32_t cap)
 
     if (b == NULL)
         return NULL;
-    memset(b, 0, sizeof *b);
+    memset(b, 0, offsetof(struct leat_batch, first));
     b->signal = signal;
     b->cap = 1;
     b->deadline = INT64_MAX;
@@ -76,8 +76,13 @@ struct leat_batch *leat_batch_new(enum leat_signal signal, struct leat_buf *buf,
     struct leat_batch *b = empty(signal, 1);
 
     LEAT_CHECK(request.len <= UINT32_MAX);
-    if (b != NULL)
-        append(b, (struct leat_part){buf, request.data, (uint32_t)request.len, items, ack});
+    if (b == NULL)
+        return NULL;
+    b->first = (struct leat_part){
+        .buf = buf, .data = request.data, .len = (uint32_t)request.len, .items = items, .ack = ack};
+    b->nparts = 1;
+    b->items = items;
+    b->bytes = request.len;
     return b;
 }
 
@@ -125,7 +130,9 @@ int leat_batch_join(struct leat_batch *into, struct leat_batch *from)
     if (leat_batch_reserve(into, from->nparts) < 0)
         return -1;
     for (uint32_t i = 0; i < from->nparts; i++)
-        append(into, from->parts[i]);
+        into->parts[into->nparts++] = from->parts[i];
+    into->items += from->items;
+    into->bytes += from->bytes;
     if (into->deadline < from->deadline)
         into->deadline = from->deadline;
     if (into->origin != from->origin) {
@@ -176,6 +183,7 @@ static int cut_part(enum leat_signal signal, const struct leat_part *part, uint3
 
     *ret_head = *ret_tail = *part;
     ret_head->items = items;
+    ret_head->weight = 0; /* stays with the tail */
     ret_tail->items = part->items - items;
     if (n == items) {
         ret_head->len = (uint32_t)len;
@@ -199,7 +207,7 @@ static int cut_part(enum leat_signal signal, const struct leat_part *part, uint3
 int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *budget,
                    struct leat_batch **ret)
 {
-    struct leat_part head_part, tail_part;
+    struct leat_part head_part = {0}, tail_part;
     struct leat_batch *head;
     uint32_t whole = 0, left = items;
 

@@ -25,6 +25,9 @@ struct leat_part {
     uint32_t len;
     uint32_t items;       /* spans, data points or log records */
     struct leat_ack *ack; /* who waits; NULL: nobody (any more) */
+    /* For the stage that holds the batch now (flow/room.h): whose share of its room, and how much.
+     */
+    uint32_t share, weight;
 };
 
 struct leat_batch;

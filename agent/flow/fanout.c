@@ -19,12 +19,12 @@ void leat_fanout_take(void *self, struct leat_batch *batch)
 {
     const struct leat_fanout *f = self;
 
-    for (uint32_t i = 0; i + 1 < f->count; i++) {
+    for (uint32_t i = 1; i < f->count; i++) {
         struct leat_batch *copy = leat_batch_share(batch);
         if (copy == NULL)
             refuse_copy(batch);
         else
             leat_send(&f->outlets[i], copy);
     }
-    leat_send(&f->outlets[f->count - 1], batch);
+    leat_send(&f->outlets[0], batch);
 }

@@ -21,11 +21,20 @@ void leat_ledger_open(struct leat_ledger *l, struct leat_meter *m, const char *k
         id_of.name = "leat_items_held";
         id_of.help = "Items inside a component now.";
         l->held[s] = leat_meter_gauge(m, &id_of);
+        id_of.name = "leat_bytes_held";
+        id_of.help = "Bytes of OTLP inside a component now.";
+        l->held_bytes[s] = leat_meter_gauge(m, &id_of);
         id_of.name = "leat_items_total";
         id_of.help = "Items by what became of them at a component.";
         for (unsigned f = 0; f < LEAT_FATES; f++) {
             id_of.labels[4] = (struct leat_label){"fate", fate_names[f]};
             l->fates[s][f] = leat_meter_counter(m, &id_of);
+        }
+        id_of.name = "leat_bytes_total";
+        id_of.help = "Bytes of OTLP by what became of them at a component.";
+        for (unsigned f = 0; f < LEAT_BYTE_FATES; f++) {
+            id_of.labels[4] = (struct leat_label){"fate", fate_names[f]};
+            l->bytes[s][f] = leat_meter_counter(m, &id_of);
         }
     }
 }
@@ -35,9 +44,16 @@ void leat_ledger_count(struct leat_ledger *l, enum leat_signal s, enum leat_fate
     leat_count(l->fates[s][f], items);
 }
 
-void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items)
+void leat_ledger_pass(struct leat_ledger *l, const struct leat_batch *b, enum leat_fate f)
+{
+    leat_count(l->fates[b->signal][f], b->items);
+    leat_count(l->bytes[b->signal][f], b->bytes);
+}
+
+void leat_ledger_hold(struct leat_ledger *l, enum leat_signal s, int64_t items, int64_t bytes)
 {
     leat_gauge_add(l->held[s], items);
+    leat_gauge_add(l->held_bytes[s], bytes);
 }
 
 void leat_ledger_end(struct leat_ledger *l, const struct leat_batch *b,
@@ -48,6 +64,7 @@ void leat_ledger_end(struct leat_ledger *l, const struct leat_batch *b,
     switch (st->outcome) {
     case LEAT_DELIVERED:
         leat_ledger_count(l, b->signal, LEAT_FATE_DELIVERED, b->items - rejected);
+        leat_count(l->bytes[b->signal][LEAT_FATE_DELIVERED], b->bytes);
         leat_ledger_count(l, b->signal, LEAT_FATE_REJECTED, rejected);
         break;
     case LEAT_REJECTED:

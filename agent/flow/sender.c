@@ -16,6 +16,7 @@
 #include "flow/ledger.h"
 #include "flow/origin.h"
 #include "flow/retry.h"
+#include "flow/room.h"
 #include "flow/selfobs.h"
 #include "io/loop.h"
 
@@ -24,10 +25,14 @@
 #define KEY_BYTES       ((size_t)16 * 1024)
 #define UNLIMITED       UINT32_MAX
 #define MEMORY_RETRY_MS 100
+#define WARN_EVERY      (10 * LEAT_SEC)
 
 enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROP_DEADLINE, DROPS };
 static const char *const drop_names[] = {"rejected", "retries_exhausted", "partial_success",
                                          "shutdown", "deadline"};
+
+enum refusal { REFUSED_FULL, REFUSED_SHARE, REFUSED_SHUTDOWN, REFUSALS };
+static const char *const refusal_names[] = {"queue_full", "client_share", "shutdown"};
 
 /* What is being joined for one combination of metadata values. */
 struct collection {
@@ -42,14 +47,15 @@ struct leat_sender {
     struct leat_sender_env env;
     struct leat_attempt hook;
     struct leat_timer *timer;
-    struct leat_link blocked, queue, backoff, collections;
+    struct leat_link backoff, collections;
     struct leat_map *by_key;
-    int64_t capacity, size; /* in units of the sizer */
-    int sizer, batch_sizer;
+    struct leat_room room; /* `blocked` and `queue` */
+    int batch_sizer;
+    int64_t warn_after; /* monotonic ns */
     uint32_t slots, busy;
     bool filling, draining, stopped;
     struct leat_exporter_obs obs;
-    struct leat_counter *drops[DROPS];
+    struct leat_counter *drops[DROPS], *refusals[REFUSALS];
     struct leat_task drained_task;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -57,18 +63,6 @@ struct leat_sender {
 
 static void fill_slots(struct leat_sender *s);
 static void admit_blocked(struct leat_sender *s);
-
-static int64_t measure(const struct leat_batch *b, int sizer)
-{
-    switch (sizer) {
-    case LEAT_SIZER_ITEMS:
-        return b->items;
-    case LEAT_SIZER_BYTES:
-        return (int64_t)b->bytes;
-    default:
-        return 1;
-    }
-}
 
 /* --- the end of a batch */
 
@@ -80,7 +74,7 @@ static void account(struct leat_sender *s, const struct leat_batch *b, const str
     struct leat_ledger *l = s->env.ledger;
     uint64_t lost = 0;
 
-    leat_ledger_hold(l, b->signal, -(int64_t)b->items);
+    leat_ledger_hold(l, b->signal, -(int64_t)b->items, -(int64_t)b->bytes);
     if (st->outcome != LEAT_RETRY) {
         leat_ledger_end(l, b, st);
         lost = st->outcome == LEAT_REJECTED ? b->items : st->rejected;
@@ -123,15 +117,9 @@ static void report(struct leat_sender *s, const struct leat_batch *b, const stru
 
 static void check_drained(struct leat_sender *s)
 {
-    if (s->drained != NULL && s->busy == 0 && leat_list_empty(&s->queue) &&
-        leat_list_empty(&s->blocked) && leat_list_empty(&s->collections))
+    if (s->drained != NULL && s->busy == 0 && !leat_room_queued(&s->room) &&
+        !leat_room_awaited(&s->room) && leat_list_empty(&s->collections))
         leat_loop_defer(s->env.loop, &s->drained_task);
-}
-
-static void set_size(struct leat_sender *s, int64_t size)
-{
-    s->size = size;
-    leat_gauge_set(s->obs.queue_size, size);
 }
 
 static void finish(struct leat_sender *s, struct leat_batch *b, struct leat_status st,
@@ -139,7 +127,8 @@ static void finish(struct leat_sender *s, struct leat_batch *b, struct leat_stat
 {
     account(s, b, &st, reason);
     report(s, b, &st, reason);
-    set_size(s, s->size - (int64_t)b->weight);
+    leat_room_leave(&s->room, b);
+    leat_gauge_set(s->obs.queue_size, s->room.size);
     if (b->nparts > 1)
         st.rejected = 0; /* nobody can say whose records they were */
     leat_batch_done(b, st);
@@ -177,11 +166,13 @@ static void start(struct leat_sender *s, struct leat_batch *b)
  * calls. */
 static void fill_slots(struct leat_sender *s)
 {
+    struct leat_batch *b;
+
     if (s->filling)
         return;
     s->filling = true;
-    while (s->busy < s->slots && !leat_list_empty(&s->queue))
-        start(s, LEAT_OWNER(leat_list_pop(&s->queue), struct leat_batch, link));
+    while (s->busy < s->slots && (b = leat_room_unqueue(&s->room)) != NULL)
+        start(s, b);
     s->filling = false;
 }
 
@@ -235,14 +226,27 @@ static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_s
     back_off(s, b, delay);
 }
 
+/* leat_batch_cut(), and what it adds to the bytes that are held. */
+static int cut(struct leat_sender *s, struct leat_batch *b, uint32_t items,
+               struct leat_batch **ret_head)
+{
+    uint64_t before = b->bytes;
+
+    if (leat_batch_cut(b, items, s->env.budget, ret_head) < 0)
+        return -1;
+    leat_ledger_hold(s->env.ledger, b->signal, 0,
+                     (int64_t)((*ret_head)->bytes + b->bytes - before));
+    return 0;
+}
+
 /* Both pieces go out next, each alone. The weight stays with the second, so that the queue's count
  * is right. */
 static void resend_pieces(struct leat_sender *s, struct leat_batch *head, struct leat_batch *tail)
 {
     head->weight = 0;
     free_slot(s);
-    leat_list_prepend(&s->queue, &tail->link);
-    leat_list_prepend(&s->queue, &head->link);
+    leat_room_queue_first(&s->room, tail);
+    leat_room_queue_first(&s->room, head);
     fill_slots(s);
 }
 
@@ -256,7 +260,7 @@ static void rejected(struct leat_sender *s, struct leat_batch *b, struct leat_st
         return;
     }
     if (st.too_large && b->items > 1) {
-        if (leat_batch_cut(b, b->items / 2, s->env.budget, &head) < 0) {
+        if (cut(s, b, b->items / 2, &head) < 0) {
             try_later(s, b,
                       leat_retry(st.code, MEMORY_RETRY_MS, "out of memory for smaller pieces"));
             return;
@@ -297,33 +301,28 @@ static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struc
 
 /* --- joining */
 
-static void enqueue(struct leat_sender *s, struct leat_batch *b)
-{
-    leat_list_append(&s->queue, &b->link);
-}
-
 /* Queues `b` in pieces of at most max_size. What cannot be cut for want of memory goes out whole.
  */
 static void enqueue_cut(struct leat_sender *s, struct leat_batch *b)
 {
     int64_t max = s->conf->sending_queue.batch.max_size, size;
 
-    while (max > 0 && (size = measure(b, s->batch_sizer)) > max && b->items > 1) {
+    while (max > 0 && (size = leat_sizer_measure(s->batch_sizer, b)) > max && b->items > 1) {
         uint64_t items = s->batch_sizer == LEAT_SIZER_ITEMS
                              ? (uint64_t)max
                              : (uint64_t)((double)b->items * ((double)max / (double)size));
         struct leat_batch *head;
         if (items == 0)
             items = 1;
-        if (leat_batch_cut(b, (uint32_t)items, s->env.budget, &head) < 0)
+        if (cut(s, b, (uint32_t)items, &head) < 0)
             break;
         head->weight = 0;
-        if (measure(head, s->batch_sizer) > max && head->items > 1)
+        if (leat_sizer_measure(s->batch_sizer, head) > max && head->items > 1)
             enqueue_cut(s, head);
         else
-            enqueue(s, head);
+            leat_room_queue(&s->room, head);
     }
-    enqueue(s, b);
+    leat_room_queue(&s->room, b);
 }
 
 static void flush_collection(struct leat_sender *s, struct collection *c)
@@ -348,7 +347,7 @@ static struct collection *collection_new(struct leat_sender *s, struct leat_text
         return NULL;
     }
     c->key_len = key->len;
-    c->key = leat_text_take(key);
+    c->key = key->len != 0 ? leat_text_take(key) : NULL;
     c->batch = b;
     b->due = leat_clock_mono() + s->conf->sending_queue.batch.flush_timeout;
     leat_list_append(&s->collections, &c->link);
@@ -378,49 +377,68 @@ static void collect(struct leat_sender *s, struct leat_batch *b)
     leat_text_done(&key);
     if (c == NULL)
         enqueue_cut(s, b);
-    else if (measure(c->batch, s->batch_sizer) >= s->conf->sending_queue.batch.min_size)
+    else if (leat_sizer_measure(s->batch_sizer, c->batch) >= s->conf->sending_queue.batch.min_size)
         flush_collection(s, c);
 }
 
 /* --- taking */
 
-static bool has_room(const struct leat_sender *s, const struct leat_batch *b)
-{
-    int64_t cost = measure(b, s->sizer);
-
-    return s->size == 0 || cost <= s->capacity - s->size;
-}
-
 static void admit(struct leat_sender *s, struct leat_batch *b)
 {
-    b->weight = (uint64_t)measure(b, s->sizer);
-    set_size(s, s->size + (int64_t)b->weight);
+    leat_room_enter(&s->room, b);
+    leat_gauge_set(s->obs.queue_size, s->room.size);
     if (!s->conf->sending_queue.wait_for_result)
         leat_batch_hold(b);
     if (s->conf->sending_queue.has_batch && !s->draining && !s->stopped)
         collect(s, b);
     else
-        enqueue(s, b);
+        leat_room_queue(&s->room, b);
 }
 
 static void admit_blocked(struct leat_sender *s)
 {
-    while (!leat_list_empty(&s->blocked)) {
-        struct leat_batch *b = LEAT_OWNER(s->blocked.next, struct leat_batch, link);
-        if (!has_room(s, b))
-            return;
-        leat_list_remove(&b->link);
+    struct leat_batch *b;
+
+    while ((b = leat_room_next(&s->room, false)) != NULL)
         admit(s, b);
-    }
 }
 
-static void refuse(struct leat_sender *s, struct leat_batch *b, const char *why)
+static void refuse(struct leat_sender *s, struct leat_batch *b, enum refusal reason,
+                   const char *why)
 {
     struct leat_status st = leat_retry(14, FULL_RETRY_MS, why);
 
     leat_count(s->obs.enqueue_failed, b->items);
+    leat_count(s->refusals[reason], b->items);
     leat_ledger_end(s->env.ledger, b, &st);
     leat_batch_done(b, st);
+}
+
+/* Not for every request: who sends too many would fill the log with them. */
+static void warn_refused(struct leat_sender *s, enum leat_room_answer answer, const char *why)
+{
+    int64_t now = leat_clock_mono();
+
+    if (now < s->warn_after)
+        return;
+    s->warn_after = now + WARN_EVERY;
+    if (answer == LEAT_ROOM_FULL)
+        leat_warn(s->env.id, "%s: callers are told to retry", why);
+    else
+        leat_warn(s->env.id, "a client that sends more than its share is told to retry: %s", why);
+}
+
+/* False: refused. */
+static bool there_is_room(struct leat_sender *s, struct leat_batch *b)
+{
+    char why[160];
+    enum leat_room_answer answer = leat_room_ask(&s->room, b, why, sizeof why);
+
+    if (answer == LEAT_ROOM_YES)
+        return true;
+    warn_refused(s, answer, why);
+    refuse(s, b, answer == LEAT_ROOM_FULL ? REFUSED_FULL : REFUSED_SHARE, why);
+    return false;
 }
 
 void leat_sender_take(void *sender, struct leat_batch *b)
@@ -429,21 +447,19 @@ void leat_sender_take(void *sender, struct leat_batch *b)
     const struct leat_queue_conf *q = &s->conf->sending_queue;
 
     if (s->stopped) {
-        refuse(s, b, "shutting down");
+        refuse(s, b, REFUSED_SHUTDOWN, "shutting down");
         return;
     }
-    if (q->enabled && !q->block_on_overflow && !has_room(s, b)) {
-        leat_warn(s->env.id, "sending queue is full (%lld of %lld): callers are told to retry",
-                  (long long)s->size, (long long)s->capacity);
-        refuse(s, b, "sending queue is full");
+    if (q->enabled && !q->block_on_overflow && !there_is_room(s, b))
         return;
-    }
-    leat_ledger_hold(s->env.ledger, b->signal, b->items);
+    leat_ledger_hold(s->env.ledger, b->signal, b->items, (int64_t)b->bytes);
     b->weight = 0;
     if (!q->enabled) {
-        enqueue(s, b);
+        leat_list_append(&s->room.first, &b->link); /* no room is needed: out at once */
+    } else if (!q->block_on_overflow) {
+        admit(s, b);
     } else {
-        leat_list_append(&s->blocked, &b->link);
+        leat_room_wait(&s->room, b);
         admit_blocked(s);
     }
     fill_slots(s);
@@ -488,7 +504,7 @@ static int64_t share_of(int64_t whole, unsigned workers)
     return (whole + workers - 1) / workers;
 }
 
-static void open_drop_counters(struct leat_sender *s)
+static void open_counters(struct leat_sender *s)
 {
     for (unsigned i = 0; i < DROPS; i++) {
         struct leat_metric id = {.name = "leat_exporter_dropped_items_total",
@@ -497,6 +513,14 @@ static void open_drop_counters(struct leat_sender *s)
                                             {"data_type", leat_signal_name(s->env.signal)},
                                             {"reason", drop_names[i]}}};
         s->drops[i] = leat_meter_counter(s->env.meter, &id);
+    }
+    for (unsigned i = 0; i < REFUSALS; i++) {
+        struct leat_metric id = {.name = "leat_exporter_refused_items_total",
+                                 .help = "Items an exporter's queue did not take, by reason.",
+                                 .labels = {{"exporter", s->env.id},
+                                            {"data_type", leat_signal_name(s->env.signal)},
+                                            {"reason", refusal_names[i]}}};
+        s->refusals[i] = leat_meter_counter(s->env.meter, &id);
     }
 }
 
@@ -510,19 +534,16 @@ struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
     s->env = *env;
     s->hook.ended = attempt_ended;
     s->timer = leat_timer_new(env->loop, on_timer, s);
-    leat_list_init(&s->blocked);
-    leat_list_init(&s->queue);
     leat_list_init(&s->backoff);
     leat_list_init(&s->collections);
     s->by_key = leat_map_new(MAX_COLLECTIONS);
-    s->sizer = q->sizer;
     s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
-    s->capacity = share_of(q->queue_size, env->workers);
+    leat_room_init(&s->room, share_of(q->queue_size, env->workers), q->sizer);
     s->slots = q->enabled ? (uint32_t)share_of(q->num_consumers, env->workers) : UNLIMITED;
     s->drained_task.run = tell_drained;
     leat_exporter_obs_open(&s->obs, env->meter, env->id, env->signal);
-    leat_gauge_set(s->obs.queue_capacity, q->enabled ? s->capacity : 0);
-    open_drop_counters(s);
+    leat_gauge_set(s->obs.queue_capacity, q->enabled ? s->room.capacity : 0);
+    open_counters(s);
     return s;
 }
 
@@ -542,25 +563,28 @@ void leat_sender_drain(struct leat_sender *s, void (*drained)(void *arg), void *
     check_drained(s);
 }
 
-static void give_back(struct leat_sender *s, struct leat_link *list, bool has_slot)
+static void give_back(struct leat_sender *s, struct leat_batch *b)
 {
-    while (!leat_list_empty(list)) {
-        struct leat_batch *b = LEAT_OWNER(leat_list_pop(list), struct leat_batch, link);
-        if (has_slot)
-            free_slot(s);
-        finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
-    }
+    finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
 }
 
 void leat_sender_stop(struct leat_sender *s)
 {
+    struct leat_batch *b;
+
     s->stopped = true;
     s->slots = 0; /* nothing goes out any more */
     leat_timer_stop(s->timer);
     flush_all(s);
-    give_back(s, &s->queue, false);
-    give_back(s, &s->backoff, true);
-    give_back(s, &s->blocked, false);
+    while ((b = leat_room_next(&s->room, true)) != NULL)
+        give_back(s, b);
+    while ((b = leat_room_unqueue(&s->room)) != NULL)
+        give_back(s, b);
+    while (!leat_list_empty(&s->backoff)) {
+        b = LEAT_OWNER(leat_list_pop(&s->backoff), struct leat_batch, link);
+        free_slot(s);
+        give_back(s, b);
+    }
 }
 
 void leat_sender_free(struct leat_sender *s)
@@ -571,5 +595,6 @@ void leat_sender_free(struct leat_sender *s)
     leat_task_cancel(&s->drained_task);
     leat_timer_free(s->timer);
     leat_map_free(s->by_key, NULL);
+    leat_room_done(&s->room);
     leat_free(s);
 }

@@ -6,10 +6,14 @@ struct leat_err;
 
 struct leat_call;
 
+/* What admit() says where it cannot tell for now (no memory): the caller is told to retry. */
+#define LEAT_AUTH_LATER (-2)
+
 struct leat_authenticator {
     void *self;
     /* Server side: 0 when the request may pass (leat_call_header() gives its headers); -1 and `err`
-     * (shown to the caller: no secrets). NULL: this authenticator is for clients only. */
+     * (shown to the caller: no secrets), or LEAT_AUTH_LATER. NULL: this authenticator is for
+     * clients only. */
     int (*admit)(void *self, const struct leat_call *call, struct leat_err *err);
     /* Client side: calls `add` for each header a request needs. -1 and `err`: it has no credentials
      * now. NULL: servers only. */

@@ -60,8 +60,9 @@ struct leat_client_env {
 };
 
 struct leat_client;
-/* `url`: overrides conf->endpoint (per-signal endpoints of OTLP/HTTP); NULL: conf->endpoint. `conf`
- * must outlive the client. Nothing is connected before it is needed. NULL and `err`: a setting is
+/* `url`: overrides conf->endpoint (per-signal endpoints of OTLP/HTTP); NULL: conf->endpoint. It may
+ * be unix:///path for HTTP too, which leat_client_check() does not let a user write. `conf` must
+ * outlive the client. Nothing is connected before it is needed. NULL and `err`: a setting is
  * wrong, a certificate cannot be read, the authenticator is not there. */
 struct leat_client *leat_client_new(const struct leat_client_conf *conf, const char *url,
                                     const struct leat_client_env *env, struct leat_err *err);

@@ -416,8 +416,10 @@ struct leat_client_conn *leat_client_dial(struct leat_client *c)
 
     if (cc == NULL)
         return NULL;
-    cc->conn = leat_dial(c->loop, &conf);
+    cc->timer = leat_timer_try_new(c->loop, fire, cc);
+    cc->conn = cc->timer != NULL ? leat_dial(c->loop, &conf) : NULL;
     if (cc->conn == NULL) {
+        leat_timer_free(cc->timer);
         leat_free(cc);
         return NULL;
     }
@@ -425,7 +427,6 @@ struct leat_client_conn *leat_client_dial(struct leat_client *c)
         strcmp(c->conf->balancer_name, "pick_first") != 0)
         c->rotate++;
     cc->client = c;
-    cc->timer = leat_timer_new(c->loop, fire, cc);
     leat_list_init(&cc->calls);
     leat_text_init(&cc->head, HEAD_MAX);
     leat_conn_handle(cc->conn, &events, cc);

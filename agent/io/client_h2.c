@@ -49,13 +49,13 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
                    size_t len, void *self)
 {
     struct leat_client_call *call = call_of(session, stream);
+    struct leat_client_conn *cc = self;
 
     (void)flags;
-    (void)self;
     if (call == NULL || call->state != LEAT_CALL_SENT)
         return 0;
     if (leat_incoming_body(&call->in, leat_bytes(data, len)) != 0)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+        leat_h2_reset(cc->h2, stream, NGHTTP2_CANCEL);
     return 0;
 }
 
@@ -90,7 +90,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     call->answered = true;
     /* It answered without wanting the rest of the request. */
     if (nghttp2_session_get_stream_local_close(session, frame->hd.stream_id) == 0)
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_CANCEL);
+        leat_h2_reset(cc->h2, frame->hd.stream_id, NGHTTP2_CANCEL);
     return 0;
 }
 
@@ -257,8 +257,7 @@ void leat_client_h2_cancel(struct leat_client_conn *cc, struct leat_client_call 
 {
     if (call->stream == 0)
         return; /* closed already, waits to be flushed */
-    nghttp2_submit_rst_stream(cc->session, NGHTTP2_FLAG_NONE, call->stream, NGHTTP2_CANCEL);
-    leat_h2_flush(cc->h2);
+    leat_h2_reset(cc->h2, call->stream, NGHTTP2_CANCEL);
 }
 
 /* The session ended inside a header block: nghttp2 has bounds of its own on one header and on the

@@ -16,8 +16,9 @@
 static int parse_endpoint(struct leat_client *c, const char *text, struct leat_err *err)
 {
     const struct leat_client_conf *conf = c->conf;
+    bool target = c->grpc || (text != NULL && strncmp(text, "unix:", 5) == 0);
 
-    if ((c->grpc ? leat_url_parse_grpc : leat_url_parse)(text, &c->url, err) != 0)
+    if ((target ? leat_url_parse_grpc : leat_url_parse)(text, &c->url, err) != 0)
         return -1;
     if (c->url.dns_server)
         leat_warn(c->who,

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #ifdef LEAT_HAVE_SNAPPY
 
@@ -17,7 +18,9 @@
 #define RATIO_MAX    22 /* the densest element of a block: 3 bytes for 64 */
 #define PREAMBLE_MAX 5  /* bytes of the length that a block starts with (a varint of 32 bits) */
 #define CHUNK_HEADER 4
-#define CHUNK_CRC    4
+/* What snappy_compress() allocates for a piece: its table, the piece, the output. */
+#define WORK_MAX  ((size_t)256 * 1024)
+#define CHUNK_CRC 4
 
 enum { CHUNK_SNAPPY = 0x00, CHUNK_PLAIN = 0x01, CHUNK_SKIP_MIN = 0x80, CHUNK_START = 0xff };
 
@@ -228,6 +231,17 @@ static enum leat_codec_result make_room(struct leat_codec_out *job, size_t extra
     return leat_codec_make_out(job, extra);
 }
 
+/* libsnappy is C++: without memory it throws, which ends a program in C. So what it will take is
+ * taken and given back first; what this thread has just given back is there for it. */
+static bool compress(struct leat_bytes piece, uint8_t *out, size_t *len)
+{
+    void *work = leat_try(WORK_MAX);
+
+    leat_free(work);
+    return work != NULL &&
+           snappy_compress((const char *)piece.data, piece.len, (char *)out, len) == SNAPPY_OK;
+}
+
 /* A block is its length, then elements that refer back within 64 KiB pieces only (the library cuts
  * its input that way itself). So the pieces are compressed one by one, each without its own length,
  * which is put over the end of what is already there and then restored. */
@@ -253,7 +267,7 @@ static enum leat_codec_result deflate_block(struct leat_codec_out *job)
         uint8_t *to = out->data + out->len - n;
         memcpy(kept, to, n);
         len = out->cap - out->len + n;
-        if (snappy_compress((const char *)piece.data, piece.len, (char *)to, &len) != SNAPPY_OK)
+        if (!compress(piece, to, &len))
             return leat_codec_no_memory(job->err, job->codec);
         memcpy(to, kept, n);
         out->len += len - n;
@@ -268,7 +282,7 @@ static bool put_chunk(struct leat_buf *out, struct leat_bytes piece)
     size_t len = (size_t)(out->data + out->cap - body), whole;
     uint32_t crc = masked_crc(piece.data, piece.len);
 
-    if (snappy_compress((const char *)piece.data, piece.len, (char *)body, &len) != SNAPPY_OK)
+    if (!compress(piece, body, &len))
         return false;
     header[0] = CHUNK_SNAPPY;
     if (len > piece.len - piece.len / 8) {

@@ -1,7 +1,6 @@
 /* The life of a connection: reading, gathered writing, and an orderly end. */
 #include "io/conn.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -12,7 +11,9 @@
 #include "base/mem.h"
 #include "io/conn_internal.h"
 
-#define WRITE_BATCH     256             /* pieces in one writev */
+#define WRITE_BATCH 256 /* pieces in one writev */
+/* Read from one connection before the others have their turn. */
+#define TURN_BYTES      ((size_t)2 << 20)
 #define KEEPALIVE_S     60              /* idle time before TCP asks whether the peer still lives */
 #define HANDSHAKE_LIMIT (10 * LEAT_SEC) /* of a client that has connected to us */
 /* A closed connection whose peer takes nothing for this long is dropped. */
@@ -20,6 +21,8 @@
 /* After our end was sent: time for the peer to end too, so that a reset does not destroy what we
  * wrote last. */
 #define LINGER LEAT_SEC
+
+static char no_words[] = "no memory to say why"; /* for `why` */
 
 enum {
     DUE_OPENED = 1,
@@ -66,7 +69,8 @@ static void bury(struct leat_conn *c)
     leave_group(c->group);
     leat_loop_release(c->loop);
     leat_free(c->peer);
-    leat_free(c->why);
+    if (c->why != no_words)
+        leat_free(c->why);
     leat_free(c);
 }
 
@@ -109,7 +113,9 @@ __attribute__((format(printf, 2, 0))) static void set_why(struct leat_conn *c, c
     if (c->why != NULL || c->state == LEAT_CONN_GONE)
         return;
     vsnprintf(err.text, sizeof err.text, fmt, ap);
-    c->why = leat_strdup(err.text);
+    c->why = leat_try_strdup(err.text);
+    if (c->why == NULL)
+        c->why = no_words;
 }
 
 void leat_conn_fail(struct leat_conn *c, const char *fmt, ...)
@@ -132,8 +138,8 @@ static void begin_linger(struct leat_conn *c)
         finish(c);
         return;
     }
-    leat_conn_set_timer(c, LINGER);
-    leat_conn_update_reading(c);
+    if (leat_conn_set_timer(c, LINGER))
+        leat_conn_update_reading(c);
 }
 
 static void flush_step(struct leat_conn *c)
@@ -153,8 +159,8 @@ static void begin_flush(struct leat_conn *c)
     leat_dialing_free(c);
     leat_conn_update_reading(c);
     c->unsent = SIZE_MAX;
-    leat_conn_set_timer(c, FLUSH_TICK);
-    flush_step(c);
+    if (leat_conn_set_timer(c, FLUSH_TICK))
+        flush_step(c);
 }
 
 void leat_conn_give_up(struct leat_conn *c, const char *fmt, ...)
@@ -210,11 +216,16 @@ static void on_timer(void *arg)
         finish(c);
 }
 
-void leat_conn_set_timer(struct leat_conn *c, int64_t after)
+bool leat_conn_set_timer(struct leat_conn *c, int64_t after)
 {
     if (c->timer == NULL)
-        c->timer = leat_timer_new(c->loop, on_timer, c);
+        c->timer = leat_timer_try_new(c->loop, on_timer, c);
+    if (c->timer == NULL) {
+        leat_conn_fail(c, "no memory for the connection with %s", c->peer);
+        return false;
+    }
     leat_timer_start(c->timer, after, 0);
+    return true;
 }
 
 void leat_conn_stop_timer(struct leat_conn *c)
@@ -241,18 +252,19 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
     struct leat_conn *c = h->data;
     struct leat_conn_room room = {NULL, 0};
+    size_t left = c->turn_got < TURN_BYTES ? TURN_BYTES - c->turn_got : 0;
 
     (void)suggested;
-    *buf = uv_buf_init(NULL, 0);
-    if (!should_read(c))
+    *buf = uv_buf_init(NULL, 0); /* libuv stops reading, and polls again */
+    if (left == 0 || !should_read(c))
         return;
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
-    if (room.len == 0 || (room.at == NULL && room.len > LEAT_READ_BUFFER))
-        room = (struct leat_conn_room){NULL, LEAT_READ_BUFFER};
-    if (room.at == NULL)
+    if (room.at == NULL) { /* without memory on_read() hears of UV_ENOBUFS */
         room.at = leat_loop_read_buffer(c->loop);
-    *buf = uv_buf_init((char *)room.at, room.len < UINT32_MAX ? (unsigned)room.len : UINT32_MAX);
+        room.len = room.len != 0 && room.len < LEAT_READ_BUFFER ? room.len : LEAT_READ_BUFFER;
+    }
+    *buf = uv_buf_init((char *)room.at, (unsigned)(room.len < left ? room.len : left));
 }
 
 void leat_conn_peer_ended(struct leat_conn *c)
@@ -278,13 +290,13 @@ static void read_failed(struct leat_conn *c, int rc)
         leat_conn_peer_ended(c);
 }
 
-/* True when libuv wants to read and nobody wants the bytes: only here does its reading end, but not
- * when it just asks again because the read before filled its buffer: no byte need have come. */
+/* True when libuv wants to read and nobody wants the bytes now: only here does its reading end, but
+ * not when it just asks again because the read before filled its buffer: no byte need have come. */
 static bool refuse_read(struct leat_conn *c, ssize_t n)
 {
-    if (n != UV_ENOBUFS || should_read(c))
-        return false;
-    if (!c->filled) {
+    if (n != UV_ENOBUFS || (c->turn_got < TURN_BYTES && should_read(c)))
+        return false; /* bytes, or no memory */
+    if (c->turn_got == 0) {
         c->reading = false;
         uv_read_stop(&c->uv.stream);
     }
@@ -296,7 +308,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct leat_conn *c = stream->data;
     bool refused = refuse_read(c, n);
 
-    c->filled = n > 0 && (size_t)n == buf->len;
+    /* What fills its buffer is followed by another read at once. */
+    c->turn_got = n > 0 && (size_t)n == buf->len ? c->turn_got + (size_t)n : 0;
     if (refused || n == 0 || c->state == LEAT_CONN_GONE)
         return;
     if (n > 0)
@@ -481,7 +494,7 @@ static void on_task(struct leat_task *t)
 
 struct leat_conn *leat_conn_new(struct leat_loop *l, char *peer)
 {
-    struct leat_conn *c = leat_try_zeroed(sizeof *c);
+    struct leat_conn *c = peer != NULL ? leat_try_zeroed(sizeof *c) : NULL;
 
     if (c == NULL) {
         leat_free(peer);
@@ -524,8 +537,8 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
         leat_conn_fail(c, "TLS with %s failed: %s", c->peer, err.text);
         return;
     }
-    if (server)
-        leat_conn_set_timer(c, HANDSHAKE_LIMIT);
+    if (server && !leat_conn_set_timer(c, HANDSHAKE_LIMIT))
+        return;
     leat_conn_update_reading(c);
     leat_filter_start(c);
 }
@@ -533,34 +546,19 @@ void leat_conn_connected(struct leat_conn *c, struct leat_tls *tls, bool server,
 void leat_conn_start_tls(struct leat_conn *c, struct leat_tls *tls, const char *name,
                          const char *peer)
 {
+    char *inner;
+
     if (c->state != LEAT_CONN_OPEN)
         return; /* `closed` will come */
     LEAT_CHECK(c->filter == NULL && !leat_conn_pending(c));
     c->state = LEAT_CONN_NEW;
-    leat_free(c->peer);
-    c->peer = leat_strdup(peer);
-    leat_conn_set_timer(c, HANDSHAKE_LIMIT);
-    leat_conn_connected(c, tls, false, name);
-}
-
-char *leat_conn_address(const struct sockaddr *addr)
-{
-    const struct sockaddr_in *in4 = (const void *)addr;
-    const struct sockaddr_in6 *in6 = (const void *)addr;
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (addr->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &in4->sin_addr, text, sizeof text);
-        return leat_format("%s:%u", text, ntohs(in4->sin_port));
-    }
-    if (addr->sa_family != AF_INET6)
-        return leat_strdup("unix");
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof text);
-        return leat_format("%s:%u", text, ntohs(in6->sin6_port));
-    }
-    inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
-    return leat_format("[%s]:%u", text, ntohs(in6->sin6_port));
+    inner = leat_try_strdup(peer);
+    if (inner != NULL) {
+        leat_free(c->peer);
+        c->peer = inner;
+    } /* else it goes on under its old name */
+    if (leat_conn_set_timer(c, HANDSHAKE_LIMIT))
+        leat_conn_connected(c, tls, false, name);
 }
 
 void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events, void *self)
@@ -574,9 +572,9 @@ struct leat_loop *leat_conn_loop(const struct leat_conn *c)
     return c->loop;
 }
 
-const char *leat_conn_peer(const struct leat_conn *c)
+uint64_t leat_conn_client(const struct leat_conn *c)
 {
-    return c->peer;
+    return c->client;
 }
 
 const char *leat_conn_alpn(const struct leat_conn *c)

@@ -63,6 +63,10 @@ struct leat_loop *leat_conn_loop(const struct leat_conn *c);
 /* Accepted: "192.0.2.1:4711", "[::1]:80", "unix". Dialled: as it was asked for, "jaeger:4317", or
  * the path. */
 const char *leat_conn_peer(const struct leat_conn *c);
+/* Who has connected to us, as base/share.h counts clients: the address, of IPv6 its first 64 bits
+ * (a host picks the others itself), so that more connections are not a larger share. Loopback and
+ * Unix sockets: the connection, since the address says nothing. Dialled: nobody. */
+uint64_t leat_conn_client(const struct leat_conn *c);
 /* The protocol chosen by ALPN ("h2"), or NULL. */
 const char *leat_conn_alpn(const struct leat_conn *c);
 bool leat_conn_is_tls(const struct leat_conn *c);

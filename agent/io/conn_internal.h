@@ -45,16 +45,18 @@ struct leat_conn {
     char *peer;
     char *why; /* why it ends; NULL: we closed it */
     uint64_t bytes_in, bytes_out;
-    size_t unsent; /* while flushing: bytes queued at the last look */
+    uint64_t client; /* see leat_conn_client() */
+    size_t turn_got; /* bytes read since the other connections had their turn */
+    size_t unsent;   /* while flushing: bytes queued at the last look */
     enum leat_conn_state state;
     bool live; /* the uv handle is initialised and not closed */
     bool paused, reading, eof;
-    bool filled;  /* the last read filled its buffer: libuv asks for another at once */
     bool sending; /* `write` is under way */
     bool held;    /* leat_loop_hold() was called */
 };
 
-/* A connection without a socket, in state NEW. NULL: no memory. Takes `peer` over. */
+/* A connection without a socket, in state NEW. NULL: no memory, which a `peer` of NULL says too.
+ * Takes `peer` over. */
 struct leat_conn *leat_conn_new(struct leat_loop *l, char *peer);
 /* Its handle gets this connected (or fresh: -1) socket; 0 or a uv error, then the socket is still
  * the caller's. */
@@ -70,7 +72,8 @@ void leat_conn_give_up(struct leat_conn *c, const char *fmt, ...)
 void leat_conn_open_now(struct leat_conn *c);   /* state OPEN and the event */
 void leat_conn_peer_ended(struct leat_conn *c); /* the peer's end came */
 void leat_conn_update_reading(struct leat_conn *c);
-void leat_conn_set_timer(struct leat_conn *c, int64_t after);
+/* False: no memory; then the connection has failed. */
+bool leat_conn_set_timer(struct leat_conn *c, int64_t after);
 void leat_conn_stop_timer(struct leat_conn *c);
 /* Closes the handle of a failed attempt to connect; leat_dialing_reset() follows. */
 void leat_conn_drop_handle(struct leat_conn *c);
@@ -79,8 +82,11 @@ void leat_conn_drop_handle(struct leat_conn *c);
 int leat_conn_send(struct leat_conn *c, const struct leat_bytes *pieces, size_t n);
 void leat_conn_defer_feed(struct leat_conn *c); /* leat_filter_feed() at the end of the turn */
 
-/* "192.0.2.1:4711", "[::1]:80", "unix"; the caller frees it. */
+/* "192.0.2.1:4711", "[::1]:80", "unix"; the caller frees it. NULL: no memory. */
 char *leat_conn_address(const struct sockaddr *addr);
+
+/* Who has connected from there: see leat_conn_client(). */
+uint64_t leat_conn_client_of(const struct sockaddr *addr);
 
 /* --- conn_tls.c */
 /* NULL and `err`: no memory. */

@@ -48,6 +48,7 @@ struct leat_tls_filter {
     char alpn[32];
 };
 
+/* There since leat_filter_new(). */
 static struct scratch *scratch_of(const struct leat_conn *c)
 {
     return leat_loop_scratch(c->loop, sizeof(struct scratch));
@@ -95,25 +96,33 @@ static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
     return cmd == BIO_CTRL_FLUSH;
 }
 
-static BIO_METHOD *bio_method;
-
-static void make_bio_method(void)
+/* The process has one; NULL: no memory, the next connection tries again. */
+static const BIO_METHOD *bio_method(void)
 {
-    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "leat connection");
-    if (bio_method == NULL)
-        return;
-    BIO_meth_set_read(bio_method, bio_read);
-    BIO_meth_set_write(bio_method, bio_write);
-    BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static BIO_METHOD *the_one;
+    BIO_METHOD *m;
+
+    pthread_mutex_lock(&lock);
+    if (the_one == NULL) {
+        m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "leat connection");
+        if (m != NULL) {
+            BIO_meth_set_read(m, bio_read);
+            BIO_meth_set_write(m, bio_write);
+            BIO_meth_set_ctrl(m, bio_ctrl);
+        }
+        the_one = m;
+    }
+    m = the_one;
+    pthread_mutex_unlock(&lock);
+    return m;
 }
 
 static BIO *new_bio(struct leat_conn *c)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    BIO *bio;
+    const BIO_METHOD *method = bio_method();
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
 
-    pthread_once(&once, make_bio_method);
-    bio = bio_method ? BIO_new(bio_method) : NULL;
     if (bio == NULL)
         return NULL;
     BIO_set_data(bio, c);
@@ -532,7 +541,7 @@ struct leat_tls_filter *leat_filter_new(struct leat_conn *c, struct leat_tls *tl
         return NULL;
     }
     f->ssl = leat_tls_session(tls, name, err);
-    bio = f->ssl ? new_bio(c) : NULL;
+    bio = f->ssl && scratch_of(c) ? new_bio(c) : NULL;
     if (bio == NULL) {
         if (f->ssl != NULL)
             leat_fail(err, "no memory");

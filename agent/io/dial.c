@@ -57,13 +57,14 @@ static const struct sockaddr *current(const struct leat_dialing *d)
 
 static void note_reason(struct leat_dialing *d, int reason)
 {
-    char *where = d->unix_socket ? leat_strdup(d->host) : leat_conn_address(current(d));
+    char *where = d->unix_socket ? leat_try_strdup(d->host) : leat_conn_address(current(d));
 
     if (d->tried == 1)
         d->reason = reason;
     else if (d->reason != reason)
         d->reasons_differ = true;
-    leat_text_printf(&d->reasons, "%s%s: %s", d->tried > 1 ? "; " : "", where, uv_strerror(reason));
+    leat_text_printf(&d->reasons, "%s%s: %s", d->tried > 1 ? "; " : "",
+                     where ? where : "an address", uv_strerror(reason));
     leat_free(where);
 }
 
@@ -104,9 +105,10 @@ static void on_connect(uv_connect_t *req, int status)
         attempt_failed(c, status);
         return;
     }
-    leat_conn_stop_timer(c);
-    if (c->dialing->deadline != 0)
-        leat_conn_set_timer(c, time_left(c->dialing));
+    if (c->dialing->deadline == 0)
+        leat_conn_stop_timer(c);
+    else if (!leat_conn_set_timer(c, time_left(c->dialing)))
+        return;
     leat_conn_connected(c, c->dialing->tls, false,
                         c->dialing->sni ? c->dialing->sni : c->dialing->host);
 }
@@ -134,8 +136,8 @@ static void try_next(struct leat_conn *c)
     int rc;
 
     d->tried++;
-    if (d->deadline != 0)
-        leat_conn_set_timer(c, time_left(d) / (int64_t)left);
+    if (d->deadline != 0 && !leat_conn_set_timer(c, time_left(d) / (int64_t)left))
+        return;
     rc = start_attempt(c);
     if (rc != 0)
         attempt_failed(c, rc);
@@ -207,8 +209,11 @@ static void look_up(struct leat_conn *c)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct leat_dialing *d = c->dialing;
-    struct lookup *lookup = leat_new(sizeof *lookup);
-    int rc = uv_getaddrinfo(leat_loop_uv(c->loop), &lookup->req, on_lookup, d->host, NULL, &hints);
+    struct lookup *lookup = leat_try_zeroed(sizeof *lookup);
+    int rc = UV_ENOMEM;
+
+    if (lookup != NULL)
+        rc = uv_getaddrinfo(leat_loop_uv(c->loop), &lookup->req, on_lookup, d->host, NULL, &hints);
 
     if (rc != 0) {
         leat_free(lookup);
@@ -237,29 +242,30 @@ static bool numeric(struct leat_dialing *d)
 
 /* --- beginning and end */
 
-static struct leat_dialing *new_dialing(const struct leat_dial_conf *conf)
+/* False: no memory. What there is then, leat_dialing_free() frees. */
+static bool dialing_new(struct leat_conn *c, const struct leat_dial_conf *conf)
 {
-    struct leat_dialing *d = leat_try_zeroed(sizeof *d);
+    struct leat_dialing *d = c->dialing = leat_try_zeroed(sizeof *d);
 
     if (d == NULL)
-        return NULL;
-    d->host = leat_strdup(conf->host);
-    d->sni = conf->sni ? leat_strdup(conf->sni) : NULL;
+        return false;
+    leat_text_init(&d->reasons, REASONS_MAX);
+    d->host = leat_try_strdup(conf->host);
+    d->sni = conf->sni ? leat_try_strdup(conf->sni) : NULL;
     d->port = conf->port;
     d->unix_socket = conf->unix_socket;
     d->tls = conf->tls ? leat_tls_ref(conf->tls) : NULL;
     d->deadline =
         conf->timeout > 0 && conf->timeout < INT64_MAX / 2 ? leat_clock_mono() + conf->timeout : 0;
     d->rotate = conf->rotate % ADDRESSES;
-    leat_text_init(&d->reasons, REASONS_MAX);
-    return d;
+    return d->host != NULL && (conf->sni == NULL || d->sni != NULL);
 }
 
 static char *peer_name(const struct leat_dial_conf *conf)
 {
     if (conf->unix_socket)
-        return leat_strdup(conf->host);
-    return leat_format(strchr(conf->host, ':') ? "[%s]:%u" : "%s:%u", conf->host, conf->port);
+        return leat_try_strdup(conf->host);
+    return leat_try_format(strchr(conf->host, ':') ? "[%s]:%u" : "%s:%u", conf->host, conf->port);
 }
 
 struct leat_conn *leat_dial(struct leat_loop *l, const struct leat_dial_conf *conf)
@@ -268,8 +274,8 @@ struct leat_conn *leat_dial(struct leat_loop *l, const struct leat_dial_conf *co
 
     if (c == NULL)
         return NULL;
-    c->dialing = new_dialing(conf);
-    if (c->dialing == NULL) {
+    if (!dialing_new(c, conf)) {
+        leat_dialing_free(c);
         leat_free(c->peer);
         leat_free(c);
         return NULL;

@@ -258,9 +258,14 @@ struct leat_file *leat_file_open(struct leat_loop *l, const char *path, bool tru
         leat_fail(err, "cannot open %s for writing: %s", path, strerror(errno));
         return NULL;
     }
-    f = leat_new(sizeof *f);
+    f = leat_try_zeroed(sizeof *f);
+    if (f == NULL || (f->path = leat_try_strdup(path)) == NULL) {
+        leat_free(f);
+        close(fd);
+        leat_fail(err, "cannot open %s for writing: no memory", path);
+        return NULL;
+    }
     f->loop = l;
-    f->path = leat_strdup(path);
     f->fd = fd;
     f->size = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
     f->task.run = bury;
@@ -287,14 +292,21 @@ void leat_file_write(struct leat_file *f, struct leat_file_write *w)
     enqueue(f, w);
 }
 
-void leat_file_rotate(struct leat_file *f, const char *new_name,
-                      void (*done)(void *arg, int result), void *arg)
+int leat_file_rotate(struct leat_file *f, const char *new_name, void (*done)(void *arg, int result),
+                     void *arg)
 {
-    struct job *j = leat_new(sizeof *j);
+    struct job *j = leat_try_zeroed(sizeof *j);
+    char *name = leat_try_strdup(new_name);
 
+    if (j == NULL || name == NULL) {
+        leat_free(j);
+        leat_free(name);
+        return -1;
+    }
     j->write.done = rotation_done;
-    j->rotation = (struct rotation){leat_strdup(new_name), done, arg};
+    j->rotation = (struct rotation){name, done, arg};
     enqueue(f, &j->write);
+    return 0;
 }
 
 void leat_file_close(struct leat_file *f, void (*closed)(void *arg), void *arg)
@@ -318,7 +330,8 @@ void leat_file_close(struct leat_file *f, void (*closed)(void *arg), void *arg)
 struct leat_watch {
     char *path;
     struct leat_timer *timer;
-    void (*changed)(void *arg);
+    bool (*changed)(void *arg);
+    bool again; /* it could not be read */
     void *arg;
     struct stat seen; /* zeroes: no such file */
 };
@@ -341,14 +354,14 @@ static void on_look(void *arg)
     struct stat now;
 
     look(w->path, &now);
-    if (same(&now, &w->seen))
+    if (same(&now, &w->seen) && !w->again)
         return;
     w->seen = now;
-    w->changed(w->arg); /* may free the watch */
+    w->again = !w->changed(w->arg);
 }
 
 struct leat_watch *leat_watch_new(struct leat_loop *l, const char *path, int64_t every,
-                                  void (*changed)(void *arg), void *arg)
+                                  bool (*changed)(void *arg), void *arg)
 {
     struct leat_watch *w = leat_new(sizeof *w);
 

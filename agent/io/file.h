@@ -36,9 +36,9 @@ struct leat_file_write {
 };
 void leat_file_write(struct leat_file *f, struct leat_file_write *w);
 /* Renames the open file and goes on in a new, empty one of the old name, after the writes before
- * it. */
-void leat_file_rotate(struct leat_file *f, const char *new_name,
-                      void (*done)(void *arg, int result), void *arg);
+ * it. -1: no memory, and nothing happens. */
+int leat_file_rotate(struct leat_file *f, const char *new_name, void (*done)(void *arg, int result),
+                     void *arg);
 /* Closes after the queued writes; `closed` (may be NULL) then runs, at once when `f` is NULL. */
 void leat_file_close(struct leat_file *f, void (*closed)(void *arg), void *arg);
 
@@ -53,10 +53,11 @@ struct leat_file_test_hooks {
 void leat_file_set_test_hooks(const struct leat_file_test_hooks *hooks);
 
 /* Calls `changed` (on the loop) when the file's identity, size or modification time changes; looks
- * every `every` ns. */
+ * every `every` ns. Where it returns false (no memory to read it, half written) it is called again
+ * at the next look. */
 struct leat_watch;
 struct leat_watch *leat_watch_new(struct leat_loop *l, const char *path, int64_t every,
-                                  void (*changed)(void *arg), void *arg);
+                                  bool (*changed)(void *arg), void *arg);
 void leat_watch_free(struct leat_watch *w); /* takes NULL */
 
 #endif

@@ -348,20 +348,35 @@ int leat_h2_read(struct leat_h2 *h, const uint8_t *data, size_t len)
         return -1;
     n = nghttp2_session_mem_recv(h->session, data, len);
     if (n < 0 && h->why == NULL) {
-        nghttp2_session_terminate_session(h->session, code_of(n));
+        leat_h2_heed(h, nghttp2_session_terminate_session(h->session, code_of(n)));
         fail(h, nghttp2_strerror((int)n));
     }
     leat_h2_flush(h);
     return h->why == NULL ? 0 : -1;
 }
 
+void leat_h2_heed(struct leat_h2 *h, int rc)
+{
+    if (rc == 0 || !nghttp2_is_fatal(rc))
+        return;
+    h->dead = true;
+    fail(h, nghttp2_strerror(rc));
+    leat_h2_flush(h);
+}
+
+void leat_h2_reset(struct leat_h2 *h, int32_t stream, uint32_t code)
+{
+    leat_h2_heed(h, nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, stream, code));
+    leat_h2_flush(h);
+}
+
 void leat_h2_end(struct leat_h2 *h, uint32_t code, const char *word)
 {
     if (h->why != NULL)
         return;
-    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(h->session), code,
-                          (const uint8_t *)word, word ? strlen(word) : 0);
+    leat_h2_heed(h, nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+                                          nghttp2_session_get_last_proc_stream_id(h->session), code,
+                                          (const uint8_t *)word, word ? strlen(word) : 0));
     fail(h, word ? word : "the HTTP/2 session was ended");
     leat_h2_flush(h);
 }

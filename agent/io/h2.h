@@ -39,6 +39,12 @@ void leat_h2_set_callbacks(nghttp2_session_callbacks *cbs);
 int leat_h2_read(struct leat_h2 *h, const uint8_t *data, size_t len);
 /* Something was submitted: frames go out at the end of this turn. */
 void leat_h2_flush(struct leat_h2 *h);
+/* What nghttp2 said to something that must reach the peer (a reset, a window): without memory the
+ * peer would wait for ever, so the session ends and `failed` follows. Other errors are none: the
+ * stream is gone. */
+void leat_h2_heed(struct leat_h2 *h, int rc);
+/* RST_STREAM, heeded; it goes out at the end of this turn. */
+void leat_h2_reset(struct leat_h2 *h, int32_t stream, uint32_t code);
 /* Ends the session: GOAWAY with an error code and a word for the peer (static text; NULL: none),
  * then `failed`. */
 void leat_h2_end(struct leat_h2 *h, uint32_t code, const char *word);

@@ -2,6 +2,7 @@
 #include "io/htpasswd.h"
 
 #include <crypt.h>
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -104,14 +105,19 @@ static int add_user(struct leat_htpasswd *h, struct leat_bytes name, struct leat
 
     if (leat_map_get(h->users, name) != NULL)
         return 0;
-    u = leat_new(sizeof *u);
-    u->hash = leat_strndup((const char *)hash.data, hash.len);
+    u = leat_try_zeroed(sizeof *u);
+    if (u == NULL || (u->hash = leat_try_format("%.*s", LEAT_FMT(hash))) == NULL) {
+        leat_free(u);
+        return leat_fail(err, "no memory");
+    }
     if (kind_of(u->hash, &u->kind, err) < 0) {
         free_user(u);
         return -1;
     }
     if (leat_map_set(h->users, name, u, NULL) < 0) {
         free_user(u);
+        if (leat_map_count(h->users) < USERS_MAX)
+            return leat_fail(err, "no memory");
         return leat_fail(err, "more than %d users", USERS_MAX);
     }
     return 0;
@@ -158,9 +164,13 @@ static int add_text(struct leat_htpasswd *h, struct leat_bytes text, struct leat
 struct leat_htpasswd *leat_htpasswd_new(struct leat_bytes first, struct leat_bytes second,
                                         struct leat_err *err)
 {
-    struct leat_htpasswd *h = leat_new(sizeof *h);
+    struct leat_htpasswd *h = leat_try_zeroed(sizeof *h);
 
-    h->users = leat_map_new(USERS_MAX);
+    if (h == NULL || (h->users = leat_map_try_new(USERS_MAX)) == NULL) {
+        leat_free(h);
+        leat_fail(err, "no memory");
+        return NULL;
+    }
     if (RAND_bytes(h->key, sizeof h->key) != 1)
         leat_fail(err, "no random numbers from the system");
     else if (add_text(h, first, err) == 0 && add_text(h, second, err) == 0)
@@ -183,31 +193,40 @@ void leat_htpasswd_free(struct leat_htpasswd *h)
 
 /* --- single methods */
 
-static bool is_sha(const char *hash, const char *password, size_t len)
+static enum leat_htpasswd_result verdict(bool right)
+{
+    return right ? LEAT_HTPASSWD_OK : LEAT_HTPASSWD_WRONG;
+}
+
+static enum leat_htpasswd_result is_sha(const char *hash, const char *password, size_t len)
 {
     uint8_t made[SHA_DIGEST_LENGTH], wanted[SHA_DIGEST_LENGTH + 2];
     struct leat_bytes text = leat_bytes_str(hash + strlen("{SHA}"));
 
     if (text.len > 28 || leat_base64_decode(text, wanted) != sizeof made)
-        return false;
-    SHA1((const uint8_t *)password, len, made);
-    return CRYPTO_memcmp(made, wanted, sizeof made) == 0;
+        return LEAT_HTPASSWD_WRONG;
+    if (SHA1((const uint8_t *)password, len, made) == NULL)
+        return LEAT_HTPASSWD_NO_MEMORY;
+    return verdict(CRYPTO_memcmp(made, wanted, sizeof made) == 0);
 }
 
-static bool is_ssha(const char *hash, const char *password, size_t len)
+static enum leat_htpasswd_result is_ssha(const char *hash, const char *password, size_t len)
 {
     uint8_t made[SHA_DIGEST_LENGTH], wanted[HASH_MAX], salted[PASSWORD_MAX + SALT_MAX];
     long n = leat_base64_decode(leat_bytes_str(hash + strlen("{SSHA}")), wanted);
     size_t salt;
+    bool made_one;
 
     if (n < (long)sizeof made || n > (long)sizeof made + SALT_MAX)
-        return false;
+        return LEAT_HTPASSWD_WRONG;
     salt = (size_t)n - sizeof made;
     memcpy(salted, password, len);
     memcpy(salted + len, wanted + sizeof made, salt);
-    SHA1(salted, len + salt, made);
+    made_one = SHA1(salted, len + salt, made) != NULL;
     OPENSSL_cleanse(salted, sizeof salted);
-    return CRYPTO_memcmp(made, wanted, sizeof made) == 0;
+    if (!made_one)
+        return LEAT_HTPASSWD_NO_MEMORY;
+    return verdict(CRYPTO_memcmp(made, wanted, sizeof made) == 0);
 }
 
 struct pieces {
@@ -291,7 +310,7 @@ static void apr1_letters(const uint8_t sum[MD5_LEN], char out[23])
     *out = '\0';
 }
 
-static bool is_apr1(const char *hash, const char *password, size_t len)
+static enum leat_htpasswd_result is_apr1(const char *hash, const char *password, size_t len)
 {
     const char *salt = hash + strlen("$apr1$"), *end = strchr(salt, '$');
     uint8_t sum[MD5_LEN];
@@ -299,36 +318,44 @@ static bool is_apr1(const char *hash, const char *password, size_t len)
     size_t salt_len;
 
     if (end == NULL)
-        return false;
+        return LEAT_HTPASSWD_WRONG;
     salt_len = (size_t)(end - salt) < 8 ? (size_t)(end - salt) : 8;
     if (!apr1_digest(leat_bytes(password, len), leat_bytes(salt, salt_len), sum))
-        return false;
+        return LEAT_HTPASSWD_NO_MEMORY;
     apr1_letters(sum, made);
-    return leat_bytes_eq_secret(leat_bytes_str(made), leat_bytes_str(end + 1));
+    return verdict(leat_bytes_eq_secret(leat_bytes_str(made), leat_bytes_str(end + 1)));
 }
 
-static bool is_crypt(struct leat_htpasswd *h, const char *hash, const char *password)
+static enum leat_htpasswd_result is_crypt(struct leat_htpasswd *h, const char *hash,
+                                          const char *password)
 {
-    const char *made = crypt_r(password, hash, h->crypt);
-    return made != NULL && *made != '*' &&
-           leat_bytes_eq_secret(leat_bytes_str(made), leat_bytes_str(hash));
+    const char *made;
+
+    errno = 0;
+    made = crypt_r(password, hash, h->crypt);
+    if ((made == NULL || *made == '*') && errno == ENOMEM)
+        return LEAT_HTPASSWD_NO_MEMORY;
+    return verdict(made != NULL && *made != '*' &&
+                   leat_bytes_eq_secret(leat_bytes_str(made), leat_bytes_str(hash)));
 }
 
 /* --- checking */
 
 /* What is remembered of a user and a password: useless without the key, which lives in memory only.
- */
-static void digest_of(const struct leat_htpasswd *h, struct leat_bytes user, const char *password,
+ * False: no memory, and `out` holds nothing. */
+static bool digest_of(const struct leat_htpasswd *h, struct leat_bytes user, const char *password,
                       uint8_t out[DIGEST])
 {
     uint8_t both[NAME_MAX_LEN + 1 + PASSWORD_MAX];
     size_t len = strlen(password);
+    bool made;
 
     memcpy(both, user.data, user.len);
     both[user.len] = '\0';
     memcpy(both + user.len + 1, password, len);
-    HMAC(EVP_sha256(), h->key, sizeof h->key, both, user.len + 1 + len, out, NULL);
+    made = HMAC(EVP_sha256(), h->key, sizeof h->key, both, user.len + 1 + len, out, NULL) != NULL;
     OPENSSL_cleanse(both, sizeof both);
+    return made;
 }
 
 static bool is_known_bad(const struct leat_htpasswd *h, const uint8_t digest[DIGEST])
@@ -347,18 +374,25 @@ static enum leat_htpasswd_result check_slowly(struct leat_htpasswd *h, struct us
 {
     uint8_t digest[DIGEST];
     int64_t start = leat_clock_mono(), end;
+    enum leat_htpasswd_result result;
 
-    digest_of(h, user, password, digest);
+    if (!digest_of(h, user, password, digest))
+        return LEAT_HTPASSWD_NO_MEMORY;
     if (u->has_good && CRYPTO_memcmp(u->good, digest, DIGEST) == 0)
         return LEAT_HTPASSWD_OK;
     if (is_known_bad(h, digest))
         return LEAT_HTPASSWD_WRONG;
     if (h->crypt == NULL)
         h->crypt = leat_try_zeroed(sizeof *h->crypt);
-    if (start < h->busy_until || h->crypt == NULL)
+    if (h->crypt == NULL)
+        return LEAT_HTPASSWD_NO_MEMORY;
+    if (start < h->busy_until)
         return LEAT_HTPASSWD_BUSY;
-    if (u->kind == APR1 ? is_apr1(u->hash, password, strlen(password))
-                        : is_crypt(h, u->hash, password)) {
+    result = u->kind == APR1 ? is_apr1(u->hash, password, strlen(password))
+                             : is_crypt(h, u->hash, password);
+    if (result == LEAT_HTPASSWD_NO_MEMORY)
+        return result; /* nothing is known: a right password must not be remembered as a bad one */
+    if (result == LEAT_HTPASSWD_OK) {
         memcpy(u->good, digest, DIGEST);
         u->has_good = true;
         return LEAT_HTPASSWD_OK;
@@ -373,22 +407,17 @@ static enum leat_htpasswd_result check_user(struct leat_htpasswd *h, struct user
                                             struct leat_bytes user, const char *password)
 {
     size_t len = strlen(password);
-    bool right;
 
     switch (u->kind) {
     case PLAIN:
-        right = leat_bytes_eq_secret(leat_bytes_str(u->hash), leat_bytes(password, len));
-        break;
+        return verdict(leat_bytes_eq_secret(leat_bytes_str(u->hash), leat_bytes(password, len)));
     case SHA:
-        right = is_sha(u->hash, password, len);
-        break;
+        return is_sha(u->hash, password, len);
     case SSHA:
-        right = is_ssha(u->hash, password, len);
-        break;
+        return is_ssha(u->hash, password, len);
     default:
         return check_slowly(h, u, user, password);
     }
-    return right ? LEAT_HTPASSWD_OK : LEAT_HTPASSWD_WRONG;
 }
 
 enum leat_htpasswd_result leat_htpasswd_check(struct leat_htpasswd *h, struct leat_bytes user,

@@ -19,13 +19,14 @@ struct leat_htpasswd;
 
 enum leat_htpasswd_result {
     LEAT_HTPASSWD_OK,
-    LEAT_HTPASSWD_WRONG, /* no such user, or not that password */
-    LEAT_HTPASSWD_BUSY,  /* too many wrong guesses at the moment: may be right later */
+    LEAT_HTPASSWD_WRONG,     /* no such user, or not that password */
+    LEAT_HTPASSWD_BUSY,      /* too many wrong guesses at the moment: may be right later */
+    LEAT_HTPASSWD_NO_MEMORY, /* cannot tell now */
 };
 
 /* NULL and `err` ("line 3 …", never with a hash in it): not of that format, a hash that this system
- * cannot check, one that takes seconds, more than 10,000 users. `first` and `second` are read one
- * after the other (either may be empty). */
+ * cannot check, one that takes seconds, more than 10,000 users, no memory. `first` and `second` are
+ * read one after the other (either may be empty). */
 struct leat_htpasswd *leat_htpasswd_new(struct leat_bytes first, struct leat_bytes second,
                                         struct leat_err *err);
 void leat_htpasswd_free(struct leat_htpasswd *h); /* takes NULL */

@@ -207,7 +207,8 @@ static int bind_failed(const struct place *p, int error, struct leat_err *err)
         advice = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
     else if (error == EADDRNOTAVAIL)
         advice = "; this machine has no such address";
-    leat_fail(err, "cannot listen on %s: %s%s", where, uv_strerror(-error), advice);
+    leat_fail(err, "cannot listen on %s: %s%s", where ? where : "an address", uv_strerror(-error),
+              advice);
     leat_free(where);
     return -1;
 }
@@ -492,7 +493,7 @@ char *leat_bind_text(const struct leat_bind *b)
     for (size_t i = 0; i < b->share->n; i++) {
         char *where = leat_conn_address((const struct sockaddr *)&b->share->places[i].addr);
 
-        leat_text_printf(&t, "%s%s", i ? ", " : "", where);
+        leat_text_printf(&t, "%s%s", i ? ", " : "", where ? where : "an address");
         leat_free(where);
     }
     return leat_text_take(&t);

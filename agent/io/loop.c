@@ -96,14 +96,41 @@ static void heap_remove(struct leat_loop *l, struct leat_timer *t)
         heap_down(l, i, last);
 }
 
-struct leat_timer *leat_timer_new(struct leat_loop *l, void (*fire)(void *arg), void *arg)
+/* A place in the heap for each timer there is, so that starting one needs no memory. */
+static bool room_for_timer(struct leat_loop *l)
 {
-    struct leat_timer *t = leat_new(sizeof *t);
+    size_t cap = l->heap_cap != 0 ? 2 * l->heap_cap : 16;
+    struct leat_timer **heap;
 
+    if (l->ntimers < l->heap_cap)
+        return true;
+    heap = leat_try_resize(l->heap, cap * sizeof(struct leat_timer *));
+    if (heap == NULL)
+        return false;
+    l->heap = heap;
+    l->heap_cap = cap;
+    return true;
+}
+
+struct leat_timer *leat_timer_try_new(struct leat_loop *l, void (*fire)(void *arg), void *arg)
+{
+    struct leat_timer *t = room_for_timer(l) ? leat_try_zeroed(sizeof *t) : NULL;
+
+    if (t == NULL)
+        return NULL;
     t->loop = l;
     t->fire = fire;
     t->arg = arg;
     l->ntimers++;
+    return t;
+}
+
+struct leat_timer *leat_timer_new(struct leat_loop *l, void (*fire)(void *arg), void *arg)
+{
+    struct leat_timer *t = leat_timer_try_new(l, fire, arg);
+
+    if (t == NULL)
+        leat_out_of_memory(sizeof *t);
     return t;
 }
 
@@ -127,10 +154,6 @@ static void timer_insert(struct leat_timer *t, int64_t at)
 {
     struct leat_loop *l = t->loop;
 
-    if (l->nheap == l->heap_cap) {
-        l->heap_cap = l->heap_cap ? 2 * l->heap_cap : 16;
-        l->heap = leat_renew(l->heap, l->heap_cap * sizeof(struct leat_timer *));
-    }
     t->at = at;
     t->seq = ++l->seq;
     heap_up(l, l->nheap++, t);
@@ -407,14 +430,14 @@ uv_loop_t *leat_loop_uv(struct leat_loop *l)
 uint8_t *leat_loop_read_buffer(struct leat_loop *l)
 {
     if (l->read_buffer == NULL)
-        l->read_buffer = leat_new(LEAT_READ_BUFFER);
+        l->read_buffer = leat_try(LEAT_READ_BUFFER);
     return l->read_buffer;
 }
 
 void *leat_loop_scratch(struct leat_loop *l, size_t size)
 {
     if (l->tls_scratch == NULL)
-        l->tls_scratch = leat_new(size);
+        l->tls_scratch = leat_try_zeroed(size);
     return l->tls_scratch;
 }
 

@@ -24,6 +24,8 @@ int leat_loop_turn(struct leat_loop *l);
  * A timer started by one that fires waits for the next turn, whatever its length. */
 struct leat_timer;
 struct leat_timer *leat_timer_new(struct leat_loop *l, void (*fire)(void *arg), void *arg);
+/* For what comes and goes with traffic. NULL: no memory. Starting a timer needs none. */
+struct leat_timer *leat_timer_try_new(struct leat_loop *l, void (*fire)(void *arg), void *arg);
 void leat_timer_free(struct leat_timer *t); /* takes NULL; may be called from `fire` */
 void leat_timer_start(struct leat_timer *t, int64_t after,
                       int64_t every); /* ns; every 0: once. Restarts */

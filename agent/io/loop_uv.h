@@ -8,10 +8,11 @@
 
 uv_loop_t *leat_loop_uv(struct leat_loop *l);
 /* A read buffer of LEAT_READ_BUFFER bytes, shared by all connections of the loop: valid during one
- * read event. */
+ * read event. NULL: no memory. */
 #define LEAT_READ_BUFFER ((size_t)128 * 1024)
 uint8_t *leat_loop_read_buffer(struct leat_loop *l);
-/* Zeroed memory of the loop's own for TLS, made at the first call; `size` is always the same. */
+/* Zeroed memory of the loop's own for TLS, made at the first call; `size` is always the same.
+ * NULL: no memory; after a call that was not, none is. */
 void *leat_loop_scratch(struct leat_loop *l, size_t size);
 
 /* Something is on its way out and will end by itself: leat_loop_free() waits for its release. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "io/auth.h"
 #include "io/codec.h"
 #include "io/server_internal.h"
@@ -27,6 +28,12 @@ void leat_peer_due(struct leat_peer *p, int64_t when)
 {
     if (when < p->due)
         p->due = when;
+}
+
+struct leat_budget *leat_peer_budget(struct leat_peer *p)
+{
+    p->share = leat_budget_of(p->server->env.budget, p->client, p->share);
+    return p->share;
 }
 
 int64_t leat_server_header_timeout(const struct leat_server *s)
@@ -197,6 +204,7 @@ static void accept_peer(void *self, struct leat_conn *conn)
     }
     p->server = s;
     p->conn = conn;
+    p->client = leat_conn_client(conn);
     p->born = leat_clock_mono();
     p->due = p->born + leat_server_header_timeout(s);
     leat_list_init(&p->calls);
@@ -365,6 +373,7 @@ static int start_listening(struct leat_server *s, struct leat_err *err)
     struct leat_listen_conf lc = {.endpoint = s->conf->endpoint,
                                   .unix_socket = s->conf->transport != NULL &&
                                                  strcmp(s->conf->transport, "unix") == 0,
+                                  .permissions = s->env.permissions,
                                   .share = share};
 
     /* One component may have a gRPC and an HTTP server, both on port 0. */

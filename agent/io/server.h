@@ -88,6 +88,7 @@ struct leat_refusal {
         LEAT_REFUSED_TOO_LARGE,    /* 413, RESOURCE_EXHAUSTED (no delay: not to be repeated) */
         LEAT_REFUSED_MALFORMED,    /* 400, INVALID_ARGUMENT: bad framing or compressed bytes */
         LEAT_REFUSED_OVERLOAD,     /* 503, UNAVAILABLE with a delay: budget spent, no memory */
+        LEAT_REFUSED_SHARE,        /* the same: what is left is for other clients */
         LEAT_REFUSED_AUTH,         /* 401, UNAUTHENTICATED */
         LEAT_REFUSED_TIMEOUT,      /* 408, DEADLINE_EXCEEDED: the body did not come in time */
         LEAT_REFUSED_SHUTDOWN,     /* 503, UNAVAILABLE */
@@ -117,6 +118,7 @@ struct leat_server_env {
     const struct leat_auth_finder *auth; /* NULL: none */
     struct leat_meter *meter;            /* NULL: not metered */
     const char *who;                     /* component id, for logs and as share key of the port */
+    uint32_t permissions;                /* of a Unix socket; 0: 0660 */
     bool grpc_only;                      /* HTTP/1 gets a sentence that says which port it wants */
 };
 

@@ -9,13 +9,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "io/auth.h"
 #include "io/codec.h"
 #include "io/grpc.h"
 #include "io/server_internal.h"
 
 /* Calls open at one server at a time, however many connections and streams there are: what they
- * cost besides their bodies is not charged to the budget. */
+ * cost besides their bodies is not charged to the budget. One connection may have only a fair part
+ * of them. */
 #define CALLS_MAX 20000
 /* A body that nobody wants is read and thrown away up to here. */
 #define UNWANTED_MAX ((size_t)64 * 1024)
@@ -60,7 +62,7 @@ struct leat_call *leat_call_new(struct leat_peer *p, bool http2, int32_t stream)
     struct leat_server *s = p->server;
     struct leat_call *c;
 
-    if (s->ncalls >= CALLS_MAX)
+    if (s->ncalls >= CALLS_MAX || !leat_fair(p->ncalls, 1, CALLS_MAX - s->ncalls))
         return NULL;
     c = leat_try(round_up(sizeof *c) + s->service.call_size);
     if (c == NULL)
@@ -100,6 +102,7 @@ static const struct reason {
     [LEAT_REFUSED_TOO_LARGE] = {413, LEAT_GRPC_RESOURCE_EXHAUSTED, "too_large"},
     [LEAT_REFUSED_MALFORMED] = {400, LEAT_GRPC_INVALID_ARGUMENT, "malformed"},
     [LEAT_REFUSED_OVERLOAD] = {503, LEAT_GRPC_UNAVAILABLE, "overload"},
+    [LEAT_REFUSED_SHARE] = {503, LEAT_GRPC_UNAVAILABLE, "client_share"},
     [LEAT_REFUSED_AUTH] = {401, LEAT_GRPC_UNAUTHENTICATED, "auth"},
     [LEAT_REFUSED_TIMEOUT] = {408, LEAT_GRPC_DEADLINE_EXCEEDED, "timeout"},
     [LEAT_REFUSED_SHUTDOWN] = {503, LEAT_GRPC_UNAVAILABLE, "shutdown"},
@@ -136,7 +139,8 @@ void leat_call_refuse(struct leat_call *c, enum leat_refusal_reason reason, uint
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (reason == LEAT_REFUSED_OVERLOAD || reason == LEAT_REFUSED_SHUTDOWN)
+    if (reason == LEAT_REFUSED_OVERLOAD || reason == LEAT_REFUSED_SHARE ||
+        reason == LEAT_REFUSED_SHUTDOWN)
         why.retry_after_ms = RETRY_MS;
     leat_head_abandon(c);
     leat_buf_unref(c->body);
@@ -267,6 +271,7 @@ static bool authenticate(struct leat_call *c)
 {
     const struct leat_authenticator *auth = c->peer->server->auth;
     struct leat_err err = {""};
+    int said;
 
     if (auth == NULL)
         return true;
@@ -274,8 +279,14 @@ static bool authenticate(struct leat_call *c)
         leat_head_add_params(c, c->info.query, &c->peer->server->conf->auth.request_params);
         read_info(c);
     }
-    if (auth->admit(auth->self, c, &err) == 0)
+    said = c->no_memory ? LEAT_AUTH_LATER : auth->admit(auth->self, c, &err);
+    if (said == 0)
         return true;
+    if (said == LEAT_AUTH_LATER) {
+        leat_call_refuse(c, LEAT_REFUSED_OVERLOAD, 0,
+                         "no memory to see who is asking: try again later");
+        return false;
+    }
     c->challenge = auth->challenge;
     leat_call_refuse(c, LEAT_REFUSED_AUTH, 0, "%s", err.text[0] ? err.text : "not authenticated");
     return false;
@@ -330,6 +341,12 @@ static bool refuse_too_large(struct leat_call *c)
 
 static bool refuse_overload(struct leat_call *c)
 {
+    char why[160];
+
+    if (leat_budget_unfair(leat_peer_budget(c->peer), why, sizeof why)) {
+        leat_call_refuse(c, LEAT_REFUSED_SHARE, 0, "%s", why);
+        return false;
+    }
     leat_call_refuse(c, LEAT_REFUSED_OVERLOAD, 0, "out of memory for requests: try again later");
     return false;
 }
@@ -341,7 +358,7 @@ static bool admit_body(struct leat_call *c)
         return refuse_too_large(c);
     if (c->discard || c->declared == 0)
         return true;
-    c->body = leat_buf_new(c->peer->server->env.budget, (size_t)c->declared);
+    c->body = leat_buf_new(leat_peer_budget(c->peer), (size_t)c->declared);
     return c->body != NULL || refuse_overload(c);
 }
 
@@ -400,7 +417,7 @@ static bool grow(struct leat_call *c, size_t len)
     if (c->body == NULL) {
         cap = need > BODY_START ? need : BODY_START;
         cap = cap > c->limit ? c->limit : cap;
-        c->body = leat_buf_new(c->peer->server->env.budget, cap);
+        c->body = leat_buf_new(leat_peer_budget(c->peer), cap);
         return c->body != NULL;
     }
     if (need <= cap)
@@ -507,7 +524,7 @@ static bool inflate(struct leat_call *c)
     struct leat_err err = {""};
 
     switch (leat_inflate(env->codecs, (enum leat_codec)c->codec,
-                         leat_bytes(c->body->data, c->body->len), c->limit, env->budget, &plain,
+                         leat_bytes(c->body->data, c->body->len), c->limit, c->body->budget, &plain,
                          &err)) {
     case LEAT_CODEC_OK:
         leat_buf_unref(c->body);

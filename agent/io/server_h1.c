@@ -111,7 +111,7 @@ static void stash_rest(struct leat_h1 *h, const uint8_t *data, size_t len)
         h->kept = true;
         return;
     }
-    h->stash = leat_buf_new(h->p->server->env.budget, len);
+    h->stash = leat_buf_new(leat_peer_budget(h->p), len);
     h->stash_at = 0;
     if (h->stash == NULL) { /* the answer still goes out; the client repeats what follows */
         h->last = true;

@@ -65,8 +65,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         return 0; /* trailers: nothing in them is for us */
     c = has_room(h) ? leat_call_new(h->p, true, frame->hd.stream_id) : NULL;
     if (c == NULL) {
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_REFUSED_STREAM);
+        leat_h2_reset(h->pump, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     h->opening = c;
@@ -176,9 +175,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
 
     (void)flags;
     if (c != NULL && c->phase == LEAT_CALL_BODY && leat_call_body(c, data, len))
-        nghttp2_session_consume(session, stream, len);
+        leat_h2_heed(h->pump, nghttp2_session_consume(session, stream, len));
     else if (h->p->server != NULL)
-        nghttp2_session_consume_connection(session, len);
+        leat_h2_heed(h->pump, nghttp2_session_consume_connection(session, len));
     return go_on(h);
 }
 
@@ -225,8 +224,7 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
                nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
-        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_NO_ERROR);
+        leat_h2_reset(h->pump, frame->hd.stream_id, NGHTTP2_NO_ERROR);
     }
     return 0;
 }
@@ -360,7 +358,7 @@ static void h2_ended(struct leat_peer *p)
     for (struct leat_link *l = p->calls.next; l != &p->calls; l = l->next) {
         const struct leat_call *c = LEAT_OWNER(l, struct leat_call, link);
         if (c->phase <= LEAT_CALL_BODY)
-            nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, c->stream, NGHTTP2_CANCEL);
+            leat_h2_reset(h->pump, c->stream, NGHTTP2_CANCEL);
     }
     if (p->ncalls == 0)
         leat_conn_close(p->conn);

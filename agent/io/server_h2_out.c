@@ -49,7 +49,7 @@ static nghttp2_nv nv_static(const char *name, const char *value)
 /* Nothing can be said on the stream: it is reset, and the call ends. */
 static void no_reply(struct leat_h2s *h, struct leat_call *c)
 {
-    nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, c->stream, NGHTTP2_INTERNAL_ERROR);
+    leat_h2_reset(h->pump, c->stream, NGHTTP2_INTERNAL_ERROR);
     detach(h, c);
     leat_call_free(c);
 }
@@ -197,7 +197,8 @@ static void answer_deadline(struct leat_h2s *h, struct leat_call *c)
 
     detach(h, c);
     c->gone = true;
-    nghttp2_submit_response(h->session, c->stream, nva, sizeof nva / sizeof *nva, NULL);
+    leat_h2_heed(h->pump, nghttp2_submit_response(h->session, c->stream, nva,
+                                                  sizeof nva / sizeof *nva, NULL));
     leat_h2_flush(h->pump);
 }
 
@@ -210,7 +211,7 @@ static void leave(struct leat_h2s *h, int64_t now)
     if (h->notice_at != 0 || h->leaving)
         return;
     h->notice_at = now;
-    nghttp2_submit_shutdown_notice(h->session);
+    leat_h2_heed(h->pump, nghttp2_submit_shutdown_notice(h->session));
     leat_h2_flush(h->pump);
 }
 
@@ -219,9 +220,9 @@ static void leave_now(struct leat_h2s *h)
     if (h->leaving)
         return;
     h->leaving = true;
-    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR,
-                          NULL, 0);
+    leat_h2_heed(h->pump, nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
+                                                nghttp2_session_get_last_proc_stream_id(h->session),
+                                                NGHTTP2_NO_ERROR, NULL, 0));
     leat_h2_flush(h->pump);
 }
 
@@ -263,8 +264,7 @@ static void tick_call(struct leat_h2s *h, struct leat_call *c, int64_t now, int6
         late = c->window_at + leat_server_write_timeout(h->p->server);
         when = late;
         if (now >= late && nghttp2_session_get_stream_user_data(h->session, c->stream) == c) {
-            nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, c->stream, NGHTTP2_CANCEL);
-            leat_h2_flush(h->pump);
+            leat_h2_reset(h->pump, c->stream, NGHTTP2_CANCEL);
             when = LEAT_NEVER;
         }
         break;
@@ -301,7 +301,7 @@ static bool tick_ping(struct leat_h2s *h, int64_t now, int64_t *due)
     }
     if (now >= h->last_read + time) {
         h->ping_at = now;
-        nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL);
+        leat_h2_heed(h->pump, nghttp2_submit_ping(h->session, NGHTTP2_FLAG_NONE, NULL));
         leat_h2_flush(h->pump);
         lower(due, now + timeout);
     } else {

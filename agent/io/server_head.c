@@ -65,7 +65,7 @@ static bool make_room(struct leat_call *c, size_t len)
         c->more->len = c->head_len;
         return leat_buf_resize(&c->more, cap) == 0;
     }
-    c->more = leat_buf_new(c->peer->server->env.budget, cap);
+    c->more = leat_buf_new(leat_peer_budget(c->peer), cap);
     if (c->more == NULL)
         return false;
     memcpy(c->more->data, c->head, c->head_len);

@@ -63,6 +63,8 @@ struct leat_peer {
     size_t ncalls;
     int64_t born;
     bool ended;      /* it has ended its side: closed with its last call */
+    uint64_t client; /* who that is; what it holds is charged to its share */
+    struct leat_budget *share;
     size_t npreface; /* bytes of the HTTP/2 preface seen while the kind is not known */
     char name[64];
 };
@@ -145,6 +147,8 @@ struct leat_server {
 
 /* --- server.c */
 void leat_peer_due(struct leat_peer *p, int64_t when); /* tick() looks then, or before */
+/* Where something of this peer's is charged; NULL: to nobody. */
+struct leat_budget *leat_peer_budget(struct leat_peer *p);
 int64_t leat_server_header_timeout(const struct leat_server *s);
 int64_t leat_server_write_timeout(const struct leat_server *s);
 

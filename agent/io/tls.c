@@ -31,6 +31,7 @@ struct leat_tls {
     SSL_CTX *ctx;
     int64_t looked_at;
     struct stamp stamps[NFILES];
+    struct stamp bad[NFILES]; /* of the files that could not be used; zeroes: none */
 };
 
 #define CONF struct leat_tls_conf
@@ -220,8 +221,11 @@ static SSL_CTX *make_context(const struct leat_tls *t, struct leat_err *err)
     }
     if (t->alpn_len > 0 && t->server)
         SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
-    else if (t->alpn_len > 0)
-        SSL_CTX_set_alpn_protos(ctx, t->alpn, (unsigned)t->alpn_len);
+    else if (t->alpn_len > 0 && SSL_CTX_set_alpn_protos(ctx, t->alpn, (unsigned)t->alpn_len) != 0) {
+        leat_fail(err, "no memory for the names of the protocols");
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
     return ctx;
 }
 
@@ -246,13 +250,18 @@ static void reload(struct leat_tls *t)
     take_stamps(t, stamps);
     if (memcmp(stamps, t->stamps, sizeof stamps) == 0)
         return;
-    memcpy(t->stamps, stamps, sizeof stamps);
     ctx = make_context(t, &err);
     if (ctx == NULL) {
-        leat_warn(NULL, "certificates have changed but cannot be used, so the old ones stay: %s",
-                  err.text);
+        /* Tried again at the next look: perhaps only memory was short. Said once. */
+        if (memcmp(stamps, t->bad, sizeof stamps) != 0)
+            leat_warn(NULL,
+                      "certificates have changed but cannot be used, so the old ones stay: %s",
+                      err.text);
+        memcpy(t->bad, stamps, sizeof stamps);
         return;
     }
+    memcpy(t->stamps, stamps, sizeof stamps);
+    memset(t->bad, 0, sizeof t->bad);
     leat_info(NULL, "certificates have changed and were read again: %s",
               t->conf.cert_file  ? t->conf.cert_file
               : t->conf.ca_file  ? t->conf.ca_file
@@ -383,7 +392,11 @@ SSL *leat_tls_session(struct leat_tls *t, const char *name, struct leat_err *err
         leat_fail(err, "no memory for a TLS session");
         return NULL;
     }
-    SSL_set_app_data(ssl, t);
+    if (SSL_set_app_data(ssl, t) != 1) {
+        leat_fail(err, "no memory for a TLS session");
+        SSL_free(ssl);
+        return NULL;
+    }
     if (t->server) {
         SSL_set_accept_state(ssl);
         return ssl;

@@ -124,6 +124,17 @@ struct source {
     struct leat_text text;
 };
 
+/* Whether something that OpenSSL has done since the last ERR_clear_error() lacked memory. */
+static bool lacked_memory(void)
+{
+    unsigned long code;
+    bool lacked = false;
+
+    while ((code = ERR_get_error()) != 0)
+        lacked = lacked || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    return lacked;
+}
+
 static BIO *open_source(struct source *s, struct leat_err *err)
 {
     BIO *bio;
@@ -133,7 +144,8 @@ static BIO *open_source(struct source *s, struct leat_err *err)
         return NULL;
     if (!set(s->file))
         leat_text_str(&s->text, s->pem);
-    bio = BIO_new_mem_buf(leat_text_get(&s->text), (int)s->text.len);
+    bio =
+        leat_text_ok(&s->text) ? BIO_new_mem_buf(leat_text_get(&s->text), (int)s->text.len) : NULL;
     if (bio == NULL)
         leat_fail(err, "no memory");
     ERR_clear_error();
@@ -174,6 +186,9 @@ static int load_chain(SSL_CTX *ctx, struct source *s, struct leat_err *err)
         rc = leat_fail(err, "the chain in %s cannot be used: %s", place(s), reason());
         X509_free(cert);
     }
+    /* else it would look like the end of the file */
+    if (rc == 0 && lacked_memory())
+        rc = leat_fail(err, "no memory for the chain in %s", place(s));
     return close_source(s, bio, rc);
 }
 
@@ -210,6 +225,8 @@ static int load_trust(SSL_CTX *ctx, struct source *s, bool tell, struct leat_err
             n++;
         X509_free(cert);
     }
+    if (lacked_memory())
+        return close_source(s, bio, leat_fail(err, "no memory for %s", place(s)));
     if (n == 0)
         return close_source(s, bio,
                             leat_fail(err, "%s holds no certificate in PEM form", place(s)));
@@ -250,8 +267,9 @@ static int set_trust(SSL_CTX *ctx, const struct leat_tls_conf *c, bool server, c
     *key = set(c->ca_file) ? "ca_file" : "ca_pem";
     if (own && load_trust(ctx, &ca, false, err) != 0)
         return -1;
-    if (!own || c->include_system_ca_certs_pool)
-        SSL_CTX_set_default_verify_paths(ctx); /* a folder: certificates are read when needed */
+    /* A folder: certificates are read when needed. */
+    if ((!own || c->include_system_ca_certs_pool) && SSL_CTX_set_default_verify_paths(ctx) != 1)
+        return leat_fail(err, "the certificates of the system cannot be used: %s", reason());
     SSL_CTX_set_verify(ctx, c->insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     return 0;
 }
@@ -276,7 +294,7 @@ static int set_ciphers(SSL_CTX *ctx, const struct leat_tls_conf *c, const char *
                        struct leat_err *err)
 {
     struct leat_text list;
-    int ok;
+    bool ok;
 
     *key = "cipher_suites";
     leat_text_init(&list, 8192);
@@ -286,18 +304,19 @@ static int set_ciphers(SSL_CTX *ctx, const struct leat_tls_conf *c, const char *
         if (cipher != NULL && cipher->openssl != NULL)
             leat_text_printf(&list, "%s%s", list.len ? ":" : "", cipher->openssl);
     }
-    ok = SSL_CTX_set_cipher_list(ctx, list.len ? leat_text_get(&list) : DEFAULT_CIPHERS);
+    ok = leat_text_ok(&list) &&
+         SSL_CTX_set_cipher_list(ctx, list.len ? leat_text_get(&list) : DEFAULT_CIPHERS);
     leat_text_done(&list);
-    return ok == 1 ? 0
-                   : leat_fail(err, "the TLS library here has none of these cipher suites: %s",
-                               reason());
+    return ok ? 0
+              : leat_fail(err, "the TLS library here has none of these cipher suites: %s",
+                          reason());
 }
 
 static int set_curves(SSL_CTX *ctx, const struct leat_tls_conf *c, const char **key,
                       struct leat_err *err)
 {
     struct leat_text list;
-    int ok;
+    bool ok;
 
     *key = "curve_preferences";
     leat_text_init(&list, 1024);
@@ -307,9 +326,9 @@ static int set_curves(SSL_CTX *ctx, const struct leat_tls_conf *c, const char **
         if (curve != NULL && *curve != '\0' && strstr(leat_text_get(&list), curve) == NULL)
             leat_text_printf(&list, "%s%s", list.len ? ":" : "", curve);
     }
-    ok = list.len ? SSL_CTX_set1_groups_list(ctx, list.data) : 1;
+    ok = leat_text_ok(&list) && (list.len == 0 || SSL_CTX_set1_groups_list(ctx, list.data));
     leat_text_done(&list);
-    return ok == 1 ? 0 : leat_fail(err, "these curves cannot be used: %s", reason());
+    return ok ? 0 : leat_fail(err, "these curves cannot be used: %s", reason());
 }
 
 /* Idle connections give their buffers back; sessions are not resumed, so nothing is kept for it and

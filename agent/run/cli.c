@@ -7,9 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "config/manual.h"
+#include "config/units.h"
 #include "run/default_conf.h"
 #include "run/plan.h"
+
+#define LEAST_INTERVAL (100 * LEAT_MS)
+#define MOST_INTERVAL  (3600 * LEAT_SEC)
 
 struct command {
     const char *name;
@@ -75,6 +80,32 @@ static const char demo_help[] =
     "Example:\n"
     "  leat --seconds 30 & leat demo --seconds 20\n";
 
+static const char top_help[] =
+    "leat top: what a running Leat on this machine is doing: a table that renews itself.\n"
+    "\n"
+    "  --pid PID         which one, when several run\n"
+    "  --socket PATH     its admin socket, where leat.admin has put it\n"
+    "  --sort COLUMN     kind (default), component, signal, in, out, bytes-in, bytes-out, "
+    "refused,\n"
+    "                    errors, held, queue\n"
+    "  --interval TIME   how often it asks, and over which time rates are taken; default 1s\n"
+    "  --once            prints one table and ends; with --interval 0: totals since the start\n"
+    "  --output json     with --once: for machines\n"
+    "\n"
+    "Keys: q quits, left and right choose the column to sort by, r reverses, space pauses.\n"
+    "\n"
+    "Example:\n"
+    "  leat top --sort queue\n"
+    "  leat top --once --output json --interval 10s\n";
+
+static const char status_help[] =
+    "leat status: one table of what a running Leat is doing: leat top --once.\n"
+    "\n"
+    "  --pid, --socket, --sort, --interval, --output   as for top\n"
+    "\n"
+    "Example:\n"
+    "  leat status --interval 0\n";
+
 static const struct command commands[] = {
     {"run", leat_cmd_run, run_help},
     {"validate", leat_cmd_validate, validate_help},
@@ -82,6 +113,8 @@ static const struct command commands[] = {
     {"print-config", leat_cmd_print_config, print_config_help},
     {"manual", leat_cmd_manual, manual_help},
     {"demo", leat_cmd_demo, demo_help},
+    {"top", leat_cmd_top, top_help},
+    {"status", leat_cmd_status, status_help},
 };
 
 static void print_help(void)
@@ -93,6 +126,8 @@ static void print_help(void)
           "  leat --config FILE        runs it\n"
           "  leat                      OTLP on 4317 and 4318, shown on the terminal\n"
           "  leat demo                 sends something to look at\n"
+          "  leat top                  what a running one is doing, live\n"
+          "  leat status               the same, once\n"
           "  leat validate             checks a configuration\n"
           "  leat print-config         shows it with every default\n"
           "  leat components           lists receivers, processors, exporters …\n"
@@ -123,6 +158,25 @@ static int add(const char **list, unsigned *n, const char *what, const char *val
     return 0;
 }
 
+static int take_pid(struct leat_cli *cli, const char *value)
+{
+    char *end;
+    long pid = strtol(value, &end, 10);
+
+    if (end == value || *end != '\0' || pid < 1 || pid > INT32_MAX)
+        return usage("--pid wants the number of a process, not '%s'", value);
+    cli->pid = (int32_t)pid;
+    return 0;
+}
+
+static int take_interval(struct leat_cli *cli, const char *value)
+{
+    if (leat_parse_duration(value, &cli->interval) < 0 || cli->interval < 0 ||
+        (cli->interval > 0 && cli->interval < LEAST_INTERVAL) || cli->interval > MOST_INTERVAL)
+        return usage("--interval wants a time from 100ms to 1h, like 2s, not '%s'", value);
+    return 0;
+}
+
 static int take_option(struct leat_cli *cli, const char *name, const char *value)
 {
     char *end;
@@ -137,7 +191,9 @@ static int take_option(struct leat_cli *cli, const char *name, const char *value
             return usage("--seconds wants a number above 0, not '%s'", value);
     } else if (strcmp(name, "--output") == 0) {
         cli->output = value;
-        if (strcmp(value, "json") != 0 && strcmp(value, "text") != 0)
+        if (strcmp(value, "table") == 0)
+            cli->output = "text";
+        else if (strcmp(value, "json") != 0 && strcmp(value, "text") != 0)
             return usage("--output is text or json, not '%s'", value);
     } else if (strcmp(name, "--mode") == 0) {
         cli->mode = value;
@@ -145,6 +201,14 @@ static int take_option(struct leat_cli *cli, const char *name, const char *value
             return usage("--mode is redacted or unredacted, not '%s'", value);
     } else if (strcmp(name, "--endpoint") == 0) {
         cli->endpoint = value;
+    } else if (strcmp(name, "--socket") == 0) {
+        cli->socket = value;
+    } else if (strcmp(name, "--sort") == 0) {
+        cli->sort = value;
+    } else if (strcmp(name, "--pid") == 0) {
+        return take_pid(cli, value);
+    } else if (strcmp(name, "--interval") == 0) {
+        return take_interval(cli, value);
     } else if (strcmp(name, "--feature-gates") == 0) {
         fprintf(stderr, "leat: --feature-gates has no effect: Leat has no feature gates\n");
     } else {
@@ -159,8 +223,8 @@ static int parse_option(struct leat_cli *cli, int argc, char **argv, int *i)
     char name[64];
     const char *arg = argv[*i], *equals = strchr(arg, '=');
 
-    if (strcmp(arg, "--schema") == 0) {
-        cli->schema = 1;
+    if (strcmp(arg, "--schema") == 0 || strcmp(arg, "--once") == 0) {
+        *(arg[2] == 's' ? &cli->schema : &cli->once) = 1;
         return 0;
     }
     if (equals != NULL && (size_t)(equals - arg) < sizeof name) {
@@ -169,7 +233,8 @@ static int parse_option(struct leat_cli *cli, int argc, char **argv, int *i)
     }
     if (*i + 1 >= argc) {
         static const char *const known[] = {"--config", "--set",      "--seconds", "--output",
-                                            "--mode",   "--endpoint", NULL};
+                                            "--mode",   "--endpoint", "--socket",  "--pid",
+                                            "--sort",   "--interval", NULL};
         for (size_t k = 0; known[k] != NULL; k++) {
             if (strcmp(known[k], arg) == 0)
                 return usage("%s wants a value", arg);
@@ -213,8 +278,8 @@ static bool wants_help(int argc, char **argv)
 
 static int unknown_command(const char *word)
 {
-    static const char *const words[] = {"run",    "validate", "components", "print-config",
-                                        "manual", "demo",     "version",    NULL};
+    static const char *const words[] = {"run",  "validate", "components", "print-config", "manual",
+                                        "demo", "top",      "status",     "version",      NULL};
     const char *nearest = leat_nearest(word, words);
 
     fprintf(stderr, "leat: there is no command '%s'%s%s%s; see 'leat --help'\n", word,
@@ -224,7 +289,7 @@ static int unknown_command(const char *word)
 
 int leat_cli_main(int argc, char **argv)
 {
-    struct leat_cli cli = {.output = "text", .mode = "redacted"};
+    struct leat_cli cli = {.output = "text", .mode = "redacted", .interval = -1};
     const struct command *command = &commands[0];
     unsigned words;
     int from = 1;
@@ -258,14 +323,14 @@ int leat_cli_main(int argc, char **argv)
     return command->run(&cli);
 }
 
-static int colour_on(FILE *out)
+int leat_cli_colour(FILE *out)
 {
     const char *no_colour = getenv("NO_COLOR");
 
     return isatty(fileno(out)) && (no_colour == NULL || no_colour[0] == '\0');
 }
 
-struct leat_plan *leat_cli_load(const struct leat_cli *cli)
+struct leat_plan *leat_cli_load(const struct leat_cli *cli, bool to_start)
 {
     struct leat_diags *diags = leat_diags_new();
     char *fallback = cli->nsources == 0 ? leat_default_conf() : NULL;
@@ -274,10 +339,14 @@ struct leat_plan *leat_cli_load(const struct leat_cli *cli)
         leat_plan_load(cli->nsources ? cli->sources : &source, cli->nsources ? cli->nsources : 1,
                        cli->sets, cli->nsets, diags);
 
+    if (plan != NULL && to_start && leat_plan_try(plan, diags) < 0) {
+        leat_plan_free(plan);
+        plan = NULL;
+    }
     if (strcmp(cli->output, "json") == 0)
         leat_diags_print_json(diags, stdout);
     else
-        leat_diags_print(diags, stderr, colour_on(stderr));
+        leat_diags_print(diags, stderr, leat_cli_colour(stderr));
     if (plan == NULL && strcmp(cli->output, "json") != 0)
         fprintf(stderr, "leat: %zu error%s in the configuration; nothing was started\n",
                 leat_diags_errors(diags), leat_diags_errors(diags) == 1 ? "" : "s");

@@ -15,7 +15,7 @@
 
 int leat_cmd_validate(const struct leat_cli *cli)
 {
-    struct leat_plan *plan = leat_cli_load(cli);
+    struct leat_plan *plan = leat_cli_load(cli, false);
 
     if (plan == NULL)
         return LEAT_EXIT_CONFIG;
@@ -28,7 +28,7 @@ int leat_cmd_validate(const struct leat_cli *cli)
 
 int leat_cmd_print_config(const struct leat_cli *cli)
 {
-    struct leat_plan *plan = leat_cli_load(cli);
+    struct leat_plan *plan = leat_cli_load(cli, false);
     struct leat_text out;
 
     if (plan == NULL)

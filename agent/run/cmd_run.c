@@ -27,13 +27,15 @@ static void print_welcome(void *arg)
 
 int leat_cmd_run(const struct leat_cli *cli)
 {
-    struct leat_plan *plan = leat_cli_load(cli);
+    struct leat_plan *plan = leat_cli_load(cli, true);
     struct leat_service_conf conf = {.run_for = (int64_t)(cli->seconds * LEAT_SEC)};
     struct leat_err err = {{0}};
     int result = LEAT_EXIT_OK;
 
     if (plan == NULL)
         return LEAT_EXIT_CONFIG;
+    conf.sources = cli->sources;
+    conf.nsources = cli->nsources;
     if (cli->nsources == 0)
         conf.ready = print_welcome;
     if (leat_settings_open_log(&plan->telemetry.logs, &err) < 0 ||

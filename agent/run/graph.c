@@ -72,12 +72,12 @@ static void edge_take(void *self, struct leat_batch *b)
     struct edge *e = self;
 
     if (e->from_receiver)
-        leat_ledger_count(e->from, b->signal, LEAT_IN, b->items);
+        leat_ledger_pass(e->from, b, LEAT_IN);
     if (e->from != NULL)
-        leat_ledger_count(e->from, b->signal, LEAT_OUT, b->items);
+        leat_ledger_pass(e->from, b, LEAT_OUT);
     if (e->outgoing[b->signal] != NULL)
         leat_count(e->outgoing[b->signal], b->items);
-    leat_ledger_count(e->into, b->signal, LEAT_IN, b->items);
+    leat_ledger_pass(e->into, b, LEAT_IN);
     if (e->incoming[b->signal] != NULL)
         leat_count(e->incoming[b->signal], b->items);
     leat_send(&e->to, b);
@@ -98,6 +98,7 @@ static struct leat_outlet entrance(struct leat_graph *g, struct node *node, enum
     route = leat_new(sizeof *route);
     route->home = g->env.mailbox;
     route->away = g->env.first_mailbox;
+    route->ledger = &node->ledger;
     route->to = entrance(g->env.first, there, s);
     g->routes = leat_renew(g->routes, (g->nroutes + 1) * sizeof(struct leat_parcel_route *));
     g->routes[g->nroutes++] = route;

@@ -244,7 +244,7 @@ void leat_house_free(struct leat_house_keeper *h)
     leat_free(h);
 }
 
-const struct leat_house *leat_house_of(struct leat_house_keeper *h)
+const struct leat_house *leat_house_of(const struct leat_house_keeper *h)
 {
     return &h->house;
 }
@@ -258,4 +258,17 @@ void leat_house_add_meter(struct leat_house_keeper *h, struct leat_meter *m)
 {
     h->meters = leat_renew(h->meters, (h->nmeters + 1) * sizeof(struct leat_meter *));
     h->meters[h->nmeters++] = m;
+}
+
+bool leat_house_visit(const struct leat_house_keeper *h, size_t nth,
+                      void (*visit)(void *arg, const struct leat_metric *id, double value),
+                      void *arg)
+{
+    if (nth > h->nmeters)
+        return false;
+    if (nth == 0)
+        leat_meter_visit(h->meters, h->nmeters, visit, arg);
+    else
+        leat_meter_visit(h->meters + nth - 1, 1, visit, arg);
+    return true;
 }

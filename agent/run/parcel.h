@@ -10,7 +10,8 @@ struct leat_parcel_route {
     struct leat_mailbox *home; /* of the worker that sends */
     struct leat_mailbox *away; /* of the worker where `to` is */
     struct leat_outlet to;
-    uint32_t under_way; /* batches not back yet; the home worker's */
+    struct leat_ledger *ledger; /* of `to`, as the home worker counts it: what never gets there */
+    uint32_t under_way;         /* batches not back yet; the home worker's */
 };
 
 /* An outlet: self is the route. */

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "config/yaml.h"
 #include "io/auth.h"
+#include "run/admin.h"
 #include "run/memory.h"
 #include "run/registry.h"
 
@@ -298,6 +299,16 @@ static void check_memory(const struct leat_plan *p, struct leat_diags *diags)
     leat_check_free(c);
 }
 
+static void check_admin(const struct leat_plan *p, struct leat_diags *diags)
+{
+    struct leat_check *c = leat_check_new(p->document->leat, "leat", diags);
+    struct leat_err err;
+
+    if (leat_admin_check(p->own.admin, &err) < 0)
+        leat_check_error(c, "admin", "%s", err.text);
+    leat_check_free(c);
+}
+
 static void read_settings(struct leat_plan *p, struct leat_diags *diags)
 {
     leat_schema_fill(leat_telemetry_fields, &p->telemetry, p->document->telemetry,
@@ -305,6 +316,7 @@ static void read_settings(struct leat_plan *p, struct leat_diags *diags)
     leat_settings_read(&p->telemetry, p->document->telemetry, &p->arena, diags);
     leat_schema_fill(leat_own_fields, &p->own, p->document->leat, "leat", &p->arena, diags);
     check_memory(p, diags);
+    check_admin(p, diags);
 }
 
 /* Everything that can be said in one run, and nothing that might not be true: of connectors only
@@ -339,6 +351,18 @@ struct leat_plan *leat_plan_load(const char *const *sources, size_t nsources,
     for (size_t i = 0; i < p->npipelines; i++)
         p->pipelines[i].promise = promise_of(p, &p->pipelines[i]);
     return p;
+}
+
+int leat_plan_try(const struct leat_plan *p, struct leat_diags *diags)
+{
+    struct leat_check *c = leat_check_new(p->document->leat, "leat", diags);
+    struct leat_err err;
+    int result = leat_admin_try(p->own.admin, &err);
+
+    if (result < 0)
+        leat_check_error(c, "admin", "%s", err.text);
+    leat_check_free(c);
+    return result;
 }
 
 void leat_plan_free(struct leat_plan *p)

@@ -38,6 +38,9 @@ struct leat_plan {
 struct leat_plan *leat_plan_load(const char *const *sources, size_t nsources,
                                  const char *const *sets, size_t nsets, struct leat_diags *diags);
 void leat_plan_free(struct leat_plan *p); /* takes NULL */
+/* For who is about to start it: what only this machine can tell, and has a place in the file. -1
+ * and `diags`: the start would fail. */
+int leat_plan_try(const struct leat_plan *p, struct leat_diags *diags);
 /* The sender settings of an exporter, or NULL. */
 const struct leat_sender_conf *leat_plan_sender(const struct leat_plan_item *item);
 /* The pipelines of which this connector is a receiver. Fills up to `max`; returns how many there

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "io/loop_uv.h"
 #include "io/mailbox.h"
+#include "run/admin.h"
 #include "run/house.h"
 #include "run/limits.h"
 #include "run/memory.h"
@@ -35,6 +36,7 @@ struct service {
     struct leat_timer *end_timer, *deadline_timer;
     struct leat_house_keeper *house;
     struct leat_page *page;
+    struct leat_admin *admin;
     struct leat_thrift *thrift;
     struct leat_worker **workers;
     struct answer *answers;
@@ -167,17 +169,30 @@ static int open_page(struct service *s, struct leat_err *err)
 {
     const struct leat_metrics_settings *m = &s->plan->telemetry.metrics;
     char endpoint[300];
+    struct leat_page_conf conf = {.who = "metrics", .endpoint = endpoint};
 
     if (!leat_settings_metrics_endpoint(m, endpoint, sizeof endpoint))
         return 0;
-    s->page = leat_page_new(endpoint, leat_settings_page(m), leat_worker_loop(s->workers[0]),
-                            leat_house_of(s->house), err);
-    if (s->page != NULL)
+    conf.names = leat_settings_page(m);
+    s->page = leat_page_new(&conf, leat_worker_loop(s->workers[0]), leat_house_of(s->house), err);
+    if (s->page != NULL) {
+        leat_info(NULL, "own metrics at http://%s/metrics", leat_page_text(s->page));
         return 0;
+    }
     if (m->address != NULL || m->has_readers)
         return leat_fail_in(err, "service.telemetry.metrics");
     leat_warn(NULL, "no page of own metrics: %s", err->text);
     return 0;
+}
+
+static int open_admin(struct service *s, struct leat_err *err)
+{
+    struct leat_admin_conf conf = {.setting = s->plan->own.admin,
+                                   .house = s->house,
+                                   .sources = s->conf->sources,
+                                   .nsources = s->conf->nsources};
+
+    return leat_admin_open(&conf, leat_worker_loop(s->workers[0]), &s->admin, err);
 }
 
 static int open_all(struct service *s, struct leat_err *err)
@@ -186,7 +201,7 @@ static int open_all(struct service *s, struct leat_err *err)
         if (leat_graph_open(leat_worker_graph(s->workers[i]), err) < 0)
             return -1;
     }
-    if (open_page(s, err) < 0)
+    if (open_page(s, err) < 0 || open_admin(s, err) < 0)
         return -1;
     for (unsigned i = 0; i < s->nworkers; i++) {
         if (leat_graph_open_receivers(leat_worker_graph(s->workers[i]), err) < 0)
@@ -227,6 +242,7 @@ static void finish(struct service *s)
             leat_worker_join(s->workers[i]);
     }
     leat_page_free(s->page);
+    leat_admin_free(s->admin);
     if (s->workers != NULL)
         leat_workers_shut(s->workers, s->nworkers);
     for (unsigned i = s->nworkers; i-- > 0 && s->workers != NULL;)

@@ -5,7 +5,9 @@
 #include "run/plan.h"
 
 struct leat_service_conf {
-    int64_t run_for;          /* ns; ends by itself after that; 0: runs until told to stop */
+    int64_t run_for;            /* ns; ends by itself after that; 0: runs until told to stop */
+    const char *const *sources; /* as given to --config, for who asks the admin socket */
+    unsigned nsources;
     void (*ready)(void *arg); /* called once everything listens; NULL: nothing */
     void *arg;
 };

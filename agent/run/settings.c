@@ -118,6 +118,9 @@ const struct leat_field leat_own_fields[] = {
     LEAT_DURATION(struct leat_own_settings, shutdown_timeout, "20s",
                   "How long an orderly end may take before the rest is given up.", .min = 0,
                   .max = 86400e9),
+    LEAT_STRING(struct leat_own_settings, admin, NULL,
+                "Path of the socket that 'leat top' reads; none: no socket. Default: PID.sock in "
+                "$XDG_RUNTIME_DIR/leat, /run/leat or /tmp/leat-UID."),
     LEAT_END,
 };
 

@@ -51,6 +51,7 @@ struct leat_own_settings {
     uint32_t workers;         /* 0: as many as there are processors to use */
     const char *memory;       /* size or percentage of what there is; NULL: from elsewhere */
     int64_t shutdown_timeout; /* ns */
+    const char *admin;        /* path of the admin socket, "none"; NULL: where `leat top` looks */
 };
 extern const struct leat_field leat_own_fields[];
 

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 
 #define MIN_SCRATCH   ((size_t)16 * 1024 * 1024)
 #define HOME_CHECK_NS (5 * INT64_C(1000000))
@@ -45,6 +46,11 @@ static double limit_bytes(void *arg)
     return (double)((struct leat_budget *)arg)->limit;
 }
 
+static double peak_bytes(void *arg)
+{
+    return (double)leat_budget_peak(arg);
+}
+
 static double refused_times(void *arg)
 {
     return (double)leat_budget_refused(arg);
@@ -56,11 +62,15 @@ static void meter_memory(struct leat_worker *w)
                                .help = "Telemetry held in memory, of leat.memory."};
     struct leat_metric limit = {.name = "leat_memory_limit_bytes",
                                 .help = "How much telemetry may be held in memory."};
+    struct leat_metric peak = {.name = "leat_memory_peak_bytes",
+                               .help = "The most telemetry each worker has held in memory, "
+                                       "added up."};
     struct leat_metric refused = {.name = "leat_memory_refused_total",
                                   .help = "Requests that there was no memory for."};
 
     leat_meter_probe(w->meter, &used, 0, used_bytes, &w->budget);
     leat_meter_probe(w->meter, &limit, 0, limit_bytes, &w->budget);
+    leat_meter_probe(w->meter, &peak, 0, peak_bytes, &w->budget);
     leat_meter_probe(w->meter, &refused, 1, refused_times, &w->budget);
 }
 
@@ -94,6 +104,7 @@ struct leat_worker *leat_worker_new(const struct leat_plan *plan, const struct l
         return NULL;
     }
     leat_budget_init(&w->budget, memory);
+    leat_budget_share_out(&w->budget);
     leat_budget_init(&w->scratch, memory / 4 > MIN_SCRATCH ? memory / 4 : MIN_SCRATCH);
     w->codecs = leat_codecs_new();
     w->meter = leat_meter_new();
@@ -232,5 +243,6 @@ void leat_worker_free(struct leat_worker *w)
     leat_loop_free(w->loop);
     leat_codecs_free(w->codecs);
     leat_meter_free(w->meter);
+    leat_budget_done(&w->budget);
     leat_free(w);
 }

@@ -61,6 +61,13 @@ class AuditConf(lib.Case):
                      saying="traces are sent here: set 'endpoint' or 'traces_endpoint'")
         self.taken(to, "exporters.otlp_http.traces_endpoint=http://localhost:1/x")
 
+    def test_the_admin_socket_has_a_place(self):
+        for wrong in ("''", "false", "true"):
+            self.refused(f"leat.admin={wrong}", saying="'admin' must be the path of a socket, or none")
+        self.refused(f"leat.admin=/tmp/{'a' * 103}", saying="'admin' must be a path of at most 107 bytes: sockets cannot have longer ones")
+        for right in ("none", f"/tmp/{'a' * 102}", "relative.sock"):
+            self.taken(f"leat.admin={right}")
+
     def test_memory_has_a_place(self):
         for wrong in ("0", "1MiB", "120%", "much", "0x10%", "1e1%"):
             self.refused(f"leat.memory={wrong}", saying=f"'{wrong}' is neither a size of at least 4MiB (like 200MiB) nor a "

@@ -14,13 +14,16 @@ class Workers(lib.Case):
                               processors="batch: {timeout: 10ms}\n  memory_limiter: {check_interval: 1s, limit_mib: 512}",
                               processing="[memory_limiter, batch]", extensions="health_check: {endpoint: 127.0.0.1:0}",
                               extended="[health_check]", tail=lib.telemetry(at))
-            with lib.Leat(text + "leat: {workers: 3}\n") as leat:
+            with lib.Leat(text + "leat: {workers: 3, admin: admin.sock}\n") as leat:
                 http, grpc = leat.port("otlp", "http"), leat.port("otlp", "grpc")
                 done = threading.Event()
+
+                codes = set()
 
                 def watch():
                     while not done.wait(0.05):
                         lib.metrics(at)
+                        codes.add(lib.run("status", "--interval", "0", "--socket", f"{leat.folder}/admin.sock")[0])
                 watcher = threading.Thread(target=watch)
                 watcher.start()
                 loads = [Load(http, threads=3, kind=s) for s in otlp.SIGNALS]
@@ -30,6 +33,7 @@ class Workers(lib.Case):
                     load.wait_for_more(300)
                 done.set()
                 watcher.join(lib.LIMIT)
+                self.assertEqual(codes, {0})
                 leat.signal(lib.signals.SIGTERM)
                 self.assertEqual(leat.wait(lib.LIMIT * 2), 0)
                 for s, load in zip(otlp.SIGNALS, loads):

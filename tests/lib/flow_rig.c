@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "flow/ledger.h"
 #include "lib/path_records.h"
 
@@ -39,13 +40,21 @@ void rig_caller_init(struct rig_caller *c)
 
 struct leat_batch *rig_logs(const char *name, uint32_t items, struct rig_caller *c)
 {
+    return rig_logs_of(LEAT_CLIENT_NONE, name, items, c);
+}
+
+struct leat_batch *rig_logs_of(uint64_t client, const char *name, uint32_t items,
+                               struct rig_caller *c)
+{
     struct leat_text text;
     struct leat_buf *buf;
     struct leat_batch *b;
 
     leat_text_init(&text, 1 << 24);
     path_request(LEAT_LOGS, name, items, &text);
-    buf = leat_buf_new(&everything, text.len);
+    if (client != LEAT_CLIENT_NONE && everything.shares == NULL)
+        leat_budget_share_out(&everything);
+    buf = leat_buf_new(leat_budget_of(&everything, client, NULL), text.len);
     memcpy(buf->data, text.data, text.len);
     buf->len = text.len;
     leat_text_done(&text);
@@ -158,9 +167,15 @@ void rig_open(struct rig *r)
 void rig_close(struct rig *r)
 {
     LEAT_CHECK(leat_budget_used(&everything) == 0);
+    LEAT_CHECK(everything.shares == NULL || leat_shares_held(everything.shares) == 0);
+    leat_budget_done(&everything);
     LEAT_CHECK(leat_budget_used(&r->budget) == 0);
-    for (unsigned s = 0; s < LEAT_SIGNALS; s++)
+    for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
         LEAT_CHECK(leat_ledger_gap(&r->ledger, (enum leat_signal)s) == 0);
+        LEAT_CHECK((leat_gauge_get(r->ledger.held[s]) == 0) ==
+                   (leat_gauge_get(r->ledger.held_bytes[s]) == 0));
+        LEAT_CHECK(leat_gauge_get(r->ledger.held_bytes[s]) >= 0);
+    }
     leat_loop_free(r->loop);
     leat_meter_free(r->meter);
 }

@@ -20,6 +20,9 @@ void rig_caller_init(struct rig_caller *c);
 /* A logs batch of one resource with `items` records whose bodies are "<name>-<i>"; `c` waits (may
  * be NULL). */
 struct leat_batch *rig_logs(const char *name, uint32_t items, struct rig_caller *c);
+/* The same of a client (base/share.h). */
+struct leat_batch *rig_logs_of(uint64_t client, const char *name, uint32_t items,
+                               struct rig_caller *c);
 
 /* --- an outlet that keeps what it gets, or answers at once */
 struct rig_sink {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/meter.h"
+#include "base/share.h"
 #include "base/text.h"
 #include "flow/ledger.h"
 
@@ -61,6 +62,7 @@ int path_program_try(struct path_program *p, struct leat_loop *loop, const char 
     p->plan = path_plan(yaml);
     p->mailbox = leat_mailbox_new(loop, err);
     leat_budget_init(&p->budget, 1 << 28);
+    leat_budget_share_out(&p->budget);
     leat_budget_init(&p->scratch, 1 << 28);
     p->codecs = leat_codecs_new();
     p->meter = leat_meter_new();
@@ -115,10 +117,12 @@ static void check_books(void *arg, size_t nth, const char *id, const struct leat
     for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
         if (l->held[s] == NULL)
             continue;
-        if (leat_ledger_gap(l, (enum leat_signal)s) != 0 || atomic_load(&l->held[s]->value) != 0) {
-            fprintf(stderr, "the books of %s: gap %lld, held %lld\n", id,
+        if (leat_ledger_gap(l, (enum leat_signal)s) != 0 || leat_gauge_get(l->held[s]) != 0 ||
+            leat_gauge_get(l->held_bytes[s]) != 0) {
+            fprintf(stderr, "the books of %s: gap %lld, held %lld, %lld bytes\n", id,
                     (long long)leat_ledger_gap(l, (enum leat_signal)s),
-                    (long long)atomic_load(&l->held[s]->value));
+                    (long long)leat_gauge_get(l->held[s]),
+                    (long long)leat_gauge_get(l->held_bytes[s]));
             LEAT_CHECK(!"the books balance");
         }
     }
@@ -135,6 +139,8 @@ void path_program_close(struct path_program *p)
         leat_loop_turn(p->loop);
     LEAT_CHECK(leat_budget_used(&p->budget) == 0);
     LEAT_CHECK(leat_budget_used(&p->scratch) == 0);
+    LEAT_CHECK(leat_shares_held(p->budget.shares) == 0);
+    leat_budget_done(&p->budget);
     leat_codecs_free(p->codecs);
     leat_meter_free(p->meter);
     leat_plan_free(p->plan);

@@ -1,4 +1,5 @@
 /* The path of a file whose name a peer chooses: it stays below what stands before the '*'. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,6 +121,28 @@ static void test_impossible(void **state)
     leat_free(path);
 }
 
+static void test_no_memory_is_no_impossible_name(void **state)
+{
+    static const char *const values[] = {"a", "../../x", "/etc/y"};
+    struct leat_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        for (int n = 1;; n++) {
+            leat_mem_fail_at((uint64_t)n);
+            char *path = leat_file_path("/data/*.json", leat_bytes_str(values[i]), &err);
+            leat_mem_fail_at(0);
+            if (path != NULL) {
+                assert_true(n > 3);
+                leat_free(path);
+                break;
+            }
+            assert_int_equal(errno, ENOMEM);
+            assert_non_null(strstr(err.text, "no memory"));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_a_value_that_leads_outside),
         cmocka_unit_test(test_every_mixture),
         cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_no_memory_is_no_impossible_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

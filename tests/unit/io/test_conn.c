@@ -215,6 +215,34 @@ static void reads_no_more_at_once_than_it_is_told(void **state)
     io_pair_done(&p);
 }
 
+/* However much has come: in one turn of the loop a connection reads a bounded part of it. */
+static void endless_data_leaves_the_others_their_turn(void **state)
+{
+    enum { ALL = 32 << 20, TURN = 2 << 20 };
+    struct io_pair p = {0};
+    uint8_t *data = pattern(ALL), *room = leat_new(ALL);
+    struct leat_bytes piece = leat_bytes(data, ALL);
+    size_t largest = 0;
+
+    (void)state;
+    io_pair_open(&p);
+    assert_int_equal(leat_conn_write(p.client.conn, &piece, 1), 0);
+    for (size_t before = 0; p.server.in.len < ALL; before = p.server.in.len) {
+        if (before > ALL / 2) { /* all of it would fit */
+            p.server.room = room;
+            p.server.room_len = ALL;
+        }
+        leat_loop_turn(p.loop);
+        largest = p.server.in.len - before > largest ? p.server.in.len - before : largest;
+    }
+    print_message("at most %zu bytes in a turn\n", largest);
+    assert_true(largest <= TURN);
+    assert_memory_equal(p.server.in.data, data, ALL);
+    io_pair_done(&p);
+    leat_free(data);
+    leat_free(room);
+}
+
 static void no_memory_for_a_write_is_the_end_of_the_connection(void **state)
 {
     struct io_pair p = {0};
@@ -262,6 +290,7 @@ int main(void)
         cmocka_unit_test(may_be_closed_in_opened),
         cmocka_unit_test(reads_into_the_room_it_is_given),
         cmocka_unit_test(reads_no_more_at_once_than_it_is_told),
+        cmocka_unit_test(endless_data_leaves_the_others_their_turn),
         cmocka_unit_test(no_memory_for_a_write_is_the_end_of_the_connection),
         cmocka_unit_test(a_reset_is_told_in_words),
     };

@@ -109,6 +109,14 @@ static void count(void *arg)
     ++*(int *)arg;
 }
 
+static bool unreadable; /* what the watch looks at */
+
+static bool changed(void *arg)
+{
+    ++*(int *)arg;
+    return !unreadable;
+}
+
 static void note(void *arg, int result)
 {
     *(int *)arg = result;
@@ -220,7 +228,7 @@ static void rotates_between_writes(void **state)
 
     (void)state;
     write_line(f, &l[0], "before");
-    leat_file_rotate(f, other, note, &result);
+    assert_int_equal(leat_file_rotate(f, other, note, &result), 0);
     write_line(f, &l[1], "after");
     assert_int_equal(result, 1);
     IO_UNTIL(loop, l[1].done);
@@ -231,7 +239,7 @@ static void rotates_between_writes(void **state)
 
     result = 1; /* no new file: all stays as it was */
     leat_file_set_test_hooks(&closed_door);
-    leat_file_rotate(f, other, note, &result);
+    assert_int_equal(leat_file_rotate(f, other, note, &result), 0);
     IO_UNTIL(loop, result != 1);
     assert_int_equal(result, -EMFILE);
     leat_file_set_test_hooks(NULL);
@@ -252,7 +260,7 @@ static void a_watch_sees_each_change_once(void **state)
 
     (void)state;
     leat_clock_fake(LEAT_SEC, 0);
-    w = leat_watch_new(loop, path, LEAT_SEC, count, &changes);
+    w = leat_watch_new(loop, path, LEAT_SEC, changed, &changes);
     assert_false(leat_loop_turn(loop)); /* keeps nobody alive */
     leat_clock_step(LEAT_SEC);
     leat_loop_turn(loop);
@@ -275,6 +283,17 @@ static void a_watch_sees_each_change_once(void **state)
     leat_clock_step(LEAT_SEC);
     leat_loop_turn(loop);
     assert_int_equal(changes, 3);
+    unreadable = true;
+    put(path, "c");
+    for (int i = 4; i < 7; i++) { /* again at each look */
+        leat_clock_step(LEAT_SEC);
+        leat_loop_turn(loop);
+        assert_int_equal(changes, i);
+        unreadable = i < 5;
+    }
+    leat_clock_step(LEAT_SEC);
+    leat_loop_turn(loop);
+    assert_int_equal(changes, 6);
     leat_watch_free(w);
     leat_watch_free(NULL);
     leat_clock_real();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/crypto.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -130,9 +131,58 @@ static void no_memory_is_not_wrong(void **state)
 {
     (void)state;
     leat_mem_fail_at(1);
-    assert_int_equal(ask("bcrypt", "hunter2"), LEAT_HTPASSWD_BUSY);
+    assert_int_equal(ask("bcrypt", "hunter2"), LEAT_HTPASSWD_NO_MEMORY);
     leat_mem_fail_at(0);
     assert_int_equal(ask("bcrypt", "hunter2"), LEAT_HTPASSWD_OK);
+}
+
+static int openssl_fails_at; /* its n-th allocation from now on; 0: none */
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return openssl_fails_at > 0 && --openssl_fails_at == 0 ? NULL : malloc(size);
+}
+
+static void *openssl_realloc(void *old, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return openssl_fails_at > 0 && --openssl_fails_at == 0 ? NULL : realloc(old, size);
+}
+
+static void openssl_free(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+/* Each allocation of OpenSSL fails in turn: a right password may not be called wrong (nor be
+ * remembered as such), a wrong one not right. */
+static void no_memory_in_openssl(void **state)
+{
+    static const char *const who[][2] = {
+        {"sha", "hunter2"}, {"ssha", "hunter2"}, {"apr1pw", "pw"}, {"bcrypt", "hunter2"}};
+
+    for (size_t i = 0; i < sizeof who / sizeof *who; i++) {
+        int failed = 0;
+
+        for (int n = 1; n < 30; n++) {
+            teardown(state); /* what was found out before is forgotten */
+            setup(state);
+            leat_clock_fake(0, 0);
+            openssl_fails_at = n;
+            assert_int_not_equal(ask(who[i][0], who[i][1]), LEAT_HTPASSWD_WRONG);
+            assert_int_not_equal(ask(who[i][0], "nonsense"), LEAT_HTPASSWD_OK);
+            failed += openssl_fails_at == 0;
+            openssl_fails_at = 0;
+            assert_int_equal(ask(who[i][0], who[i][1]), LEAT_HTPASSWD_OK);
+            assert_int_equal(ask(who[i][0], "nonsense"), LEAT_HTPASSWD_WRONG);
+        }
+        assert_true(failed > 0);
+    }
 }
 
 static enum leat_htpasswd_result header(const char *value)
@@ -214,10 +264,13 @@ int main(void)
         TEST(odd_passwords),
         TEST(guessing_is_slowed_down),
         TEST(no_memory_is_not_wrong),
+        TEST(no_memory_in_openssl),
         TEST(headers),
         TEST(lines_that_are_none),
         TEST(too_many_users),
     };
 
+    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+        return 1; /* something has used OpenSSL before */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

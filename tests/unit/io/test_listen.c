@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/share.h"
+#include "io/conn_internal.h"
 #include "lib/io_loopback.h"
 
 static void splits_endpoints(void **state)
@@ -320,6 +323,44 @@ static void unix_sockets(void **state)
     rmdir(dir);
 }
 
+static uint64_t client4(const char *address, uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+
+    assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+    return leat_conn_client_of((const struct sockaddr *)&in);
+}
+
+static uint64_t client6(const char *address, uint16_t port)
+{
+    struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+    assert_int_equal(inet_pton(AF_INET6, address, &in.sin6_addr), 1);
+    return leat_conn_client_of((const struct sockaddr *)&in);
+}
+
+/* More connections, or more addresses of one network's first 64 bits, are still one client. */
+static void clients_are_told_apart_by_address(void **state)
+{
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    uint64_t a = client4("192.0.2.1", 1000);
+
+    (void)state;
+    assert_true(a >= LEAT_CLIENT_FIRST);
+    assert_int_equal(client4("192.0.2.1", 1001), a);
+    assert_int_equal(client6("::ffff:192.0.2.1", 5), a);
+    assert_int_not_equal(client4("192.0.2.2", 1000), a);
+    assert_int_equal(client6("2001:db8:0:1::1", 1), client6("2001:db8:0:1:ff::2", 2));
+    assert_int_not_equal(client6("2001:db8:0:1::1", 1), client6("2001:db8:0:2::1", 1));
+    assert_int_equal(client6("fe80::1", 1), client6("fe80::1", 2));
+    assert_int_not_equal(client6("fe80::1", 1), client6("fe80::2", 1));
+    assert_int_not_equal(client4("127.0.0.1", 1), client4("127.0.0.1", 1));
+    assert_int_not_equal(client6("::1", 1), client6("::1", 1));
+    assert_int_not_equal(client6("::ffff:127.0.0.1", 1), client6("::ffff:127.0.0.1", 1));
+    assert_int_not_equal(leat_conn_client_of(&local), leat_conn_client_of(&local));
+    assert_true(leat_conn_client_of(&local) >= LEAT_CLIENT_FIRST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +372,7 @@ int main(void)
         cmocka_unit_test(above_the_limit_connections_are_refused_and_counted),
         cmocka_unit_test(waits_for_file_descriptors),
         cmocka_unit_test(unix_sockets),
+        cmocka_unit_test(clients_are_told_apart_by_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

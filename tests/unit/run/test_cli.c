@@ -70,8 +70,8 @@ static void says(const char *where, const char *what)
 
 static void test_help_of_each_command_has_an_example(void **state)
 {
-    static const char *const commands[] = {"run",          "validate", "components",
-                                           "print-config", "manual",   "demo"};
+    static const char *const commands[] = {"run",    "validate", "components", "print-config",
+                                           "manual", "demo",     "top",        "status"};
 
     (void)state;
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -105,6 +105,16 @@ static void test_usage_is_64(void **state)
     assert_int_equal(LEAT("--seconds=nan"), LEAT_EXIT_USAGE);
     assert_int_equal(LEAT("components", "--output", "xml"), LEAT_EXIT_USAGE);
     assert_int_equal(LEAT("print-config", "--mode=naked"), LEAT_EXIT_USAGE);
+    assert_int_equal(LEAT("top", "--pid", "0"), LEAT_EXIT_USAGE);
+    says(errors, "--pid wants the number of a process, not '0'");
+    assert_int_equal(LEAT("top", "--pid=12x"), LEAT_EXIT_USAGE);
+    assert_int_equal(LEAT("top", "--pid=4294967297"), LEAT_EXIT_USAGE);
+    assert_int_equal(LEAT("top", "--interval", "99ms"), LEAT_EXIT_USAGE);
+    says(errors, "--interval wants a time from 100ms to 1h");
+    assert_int_equal(LEAT("top", "--interval", "1"), LEAT_EXIT_USAGE);
+    assert_int_equal(LEAT("top", "--interval", "61m"), LEAT_EXIT_USAGE);
+    assert_int_equal(LEAT("top", "--once", "--sort", "size"), LEAT_EXIT_USAGE);
+    says(errors, "--sort is one of kind, component");
     assert_int_equal(LEAT("validate", "file.yaml"), LEAT_EXIT_USAGE);
     says(errors, "one word too many");
     assert_int_equal(LEAT("manual", "otlp_grcp"), LEAT_EXIT_USAGE);
