@@ -11,7 +11,9 @@
 #include "io/grpc.h"
 #include "proto/otlp_reply.h"
 
-#define MAX_ANSWER ((size_t)4 * 1024 * 1024) /* OTLP: at most this much of an answer is read */
+/* OTLP lets a client read up to 4 MiB, but that is for each of up to 250 calls on a connection: a
+ * hostile destination could make a gigabyte of it. An answer is a count and a sentence. */
+#define MAX_ANSWER ((size_t)64 * 1024)
 
 struct otlp_grpc_conf {
     struct leat_client_conf client;

@@ -7,7 +7,12 @@
 
 #include "base/clock.h"
 
-#define STREAMS_MAX     250         /* calls on one connection, whatever the peer allows */
+#define STREAMS_MAX 250 /* calls on one connection, whatever the peer allows */
+/* What the peer may say for each request (SETTINGS, its answer in pieces) and each of our DATA
+ * frames (windows, a ping to measure with) before it counts as a flood (guard.c). */
+#define PER_REQUEST     4
+#define PER_FRAME       3
+#define PER_BYTES       4096        /* and one more for each so many bytes */
 #define HEADER_LIST_MAX (64 * 1024) /* told to the peer; enforced by client_answer.c */
 
 static struct leat_client_call *call_of(nghttp2_session *session, int32_t stream)
@@ -94,6 +99,18 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *self)
+{
+    struct leat_client_conn *cc = self;
+
+    (void)session;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        leat_guard_give(&cc->guard, PER_REQUEST);
+    else if (frame->hd.type == NGHTTP2_DATA)
+        leat_guard_give(&cc->guard, PER_FRAME + (unsigned)(frame->hd.length / PER_BYTES));
+    return 0;
+}
+
 static int on_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error, void *self)
 {
     struct leat_client_call *call = call_of(session, frame->hd.stream_id);
@@ -174,6 +191,7 @@ static nghttp2_session_callbacks *callbacks(void)
     nghttp2_session_callbacks_set_on_header_callback(cbs, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cbs, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, on_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(cbs, on_sent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(cbs, on_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(cbs, on_close);
     nghttp2_session_callbacks_set_error_callback2(cbs, on_error);
@@ -197,6 +215,7 @@ static int make_session(struct leat_client_conn *cc)
                                      sizeof settings / sizeof settings[0]);
     nghttp2_option_del(options);
     nghttp2_session_callbacks_del(cbs);
+    leat_guard_init(&cc->guard, false, leat_clock_mono());
     cc->max_streams = 1; /* until the peer's SETTINGS */
     return rc == 0 ? 0 : -1;
 }
@@ -293,13 +312,20 @@ static bool is_http1(struct leat_bytes data)
 
 void leat_client_h2_read(struct leat_client_conn *cc, struct leat_bytes data)
 {
-    if (cc->state == LEAT_CONN_OPENING && is_http1(data))
+    bool good;
+
+    if (cc->state == LEAT_CONN_OPENING && is_http1(data)) {
         leat_client_conn_abort(cc, "the peer does not speak HTTP/2 on this port, but HTTP/1");
-    else if (leat_h2_read(cc->h2, data.data, data.len) == 0)
-        check_usable(cc);
-    else {
+        return;
+    }
+    good = leat_guard_bytes(&cc->guard, cc->session, data.data, data.len);
+    if (leat_h2_read(cc->h2, data.data, data.len) != 0) {
         blame_headers(cc);
         leat_client_conn_abort(cc, "the peer broke the rules of HTTP/2");
+    } else if (!good) { /* answers before the flood count */
+        leat_client_conn_abort(cc, "the peer floods us with frames that carry no answer");
+    } else {
+        check_usable(cc);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "io/client_request.h"
 #include "io/conn.h"
 #include "io/grpc.h"
+#include "io/guard.h"
 #include "io/h2.h"
 #include "io/url.h"
 
@@ -78,6 +79,7 @@ struct leat_client_conn {
     struct leat_text head;
     /* HTTP/2 */
     nghttp2_session *session;
+    struct leat_guard guard;
     uint32_t max_streams;
     int32_t in_headers; /* stream whose header block is not complete; 0: none */
 };

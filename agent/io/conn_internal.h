@@ -1,4 +1,5 @@
-/* The inside of a connection, shared by conn, conn_tls, listen and dial. For these four only. */
+/* The inside of a connection, shared by conn, conn_peer, conn_tls, listen and dial. For these
+ * five only. */
 #ifndef LEAT_IO_CONN_INTERNAL_H
 #define LEAT_IO_CONN_INTERNAL_H
 
@@ -82,9 +83,9 @@ void leat_conn_drop_handle(struct leat_conn *c);
 int leat_conn_send(struct leat_conn *c, const struct leat_bytes *pieces, size_t n);
 void leat_conn_defer_feed(struct leat_conn *c); /* leat_filter_feed() at the end of the turn */
 
+/* --- conn_peer.c */
 /* "192.0.2.1:4711", "[::1]:80", "unix"; the caller frees it. NULL: no memory. */
 char *leat_conn_address(const struct sockaddr *addr);
-
 /* Who has connected from there: see leat_conn_client(). */
 uint64_t leat_conn_client_of(const struct sockaddr *addr);
 

@@ -7,9 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "base/share.h"
 #include "io/conn_internal.h"
 #include "io/listen_bind.h"
 
@@ -69,32 +67,6 @@ static void refuse(struct leat_listener *l, int fd)
     l->refused++;
     leat_warn(NULL, "a connection to %s was refused: %u are open, which is the limit", l->text,
               l->max_conns);
-}
-
-static uint64_t client_by(const void *address, size_t len)
-{
-    uint64_t n = leat_hash(leat_bytes(address, len));
-
-    return n < LEAT_CLIENT_FIRST ? LEAT_CLIENT_FIRST : n;
-}
-
-/* In a link's own network everybody has the same first 64 bits. */
-uint64_t leat_conn_client_of(const struct sockaddr *addr)
-{
-    const struct sockaddr_in *in4 = (const void *)addr;
-    const struct sockaddr_in6 *in6 = (const void *)addr;
-    uint64_t connection = leat_random();
-    const uint8_t *v4 = NULL;
-
-    if (addr->sa_family == AF_INET)
-        v4 = (const uint8_t *)&in4->sin_addr;
-    else if (addr->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        v4 = &in6->sin6_addr.s6_addr[12];
-    if (v4 != NULL && v4[0] != 127)
-        return client_by(v4, 4);
-    if (v4 != NULL || addr->sa_family != AF_INET6 || IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
-        return client_by(&connection, sizeof connection);
-    return client_by(&in6->sin6_addr, IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ? 16 : 8);
 }
 
 static void welcome(struct leat_listener *l, int fd, const struct sockaddr *addr)

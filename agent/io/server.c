@@ -334,6 +334,19 @@ static void copy_response_headers(struct leat_server *s)
     }
 }
 
+static void make_ended_meters(struct leat_server *s)
+{
+    static const char *const labels[] = {"flood", "headers", "protocol", "stalled"};
+    struct leat_metric m = {.name = "leat_http_connections_ended",
+                            .help = "Connections ended because of how their peer behaved.",
+                            .labels = {{"server", s->env.who}}};
+
+    for (int i = 0; i < LEAT_ENDED_N; i++) {
+        m.labels[1] = (struct leat_label){"reason", labels[i]};
+        s->ended[i] = leat_meter_counter(s->env.meter, &m);
+    }
+}
+
 static void make_meters(struct leat_server *s)
 {
     struct leat_metric m = {.name = "leat_http_connections",
@@ -349,6 +362,13 @@ static void make_meters(struct leat_server *s)
         m.labels[1] = (struct leat_label){"reason", leat_refusal_label(i)};
         s->refused[i] = leat_meter_counter(s->env.meter, &m);
     }
+    make_ended_meters(s);
+}
+
+void leat_server_count_ended(struct leat_server *s, enum leat_ended why)
+{
+    if (s != NULL && s->ended[why] != NULL)
+        leat_count(s->ended[why], 1);
 }
 
 static int find_auth(struct leat_server *s, struct leat_err *err)

@@ -457,8 +457,10 @@ static int64_t h1_tick(struct leat_peer *p, int64_t now)
     case LEAT_H1_ANSWER:
         if (!h->writing)
             return LEAT_NEVER;
-        if (now >= h->write_since + leat_server_write_timeout(p->server))
+        if (now >= h->write_since + leat_server_write_timeout(p->server)) {
+            leat_server_count_ended(p->server, LEAT_ENDED_STALLED);
             leat_conn_abort(p->conn);
+        }
         return h->write_since + leat_server_write_timeout(p->server);
     case LEAT_H1_OVER:
         return LEAT_NEVER;

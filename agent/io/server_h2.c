@@ -19,19 +19,31 @@
 #define HEAD_READ  ((size_t)16 * 1024)
 /* Header blocks that are this much too long end the connection: somebody plays with HPACK. */
 #define HEAD_BOMB (4 * LEAT_HEAD_MAX)
-/* What answering and resetting for a peer's mistakes costs it (server_guard.c). */
+/* What answering and resetting for a peer's mistakes costs it (guard.c). */
 #define COST_RESET     3
 #define COST_LONG_HEAD 50
+/* "The server sends GOAWAY after the second too early ping": gRFC A8. */
+#define STRIKES 2
+/* Pings on a connection without streams, when the policy does not permit them. */
+#define PING_WITHOUT_STREAM (2 * 3600 * LEAT_SEC)
 
 static struct leat_call *call_of(struct leat_h2s *h, int32_t stream)
 {
     return nghttp2_session_get_stream_user_data(h->session, stream);
 }
 
-void leat_h2s_abuse(struct leat_h2s *h, const char *what)
+static void blame(struct leat_h2s *h, enum leat_ended why)
+{
+    if (!h->blamed)
+        leat_server_count_ended(h->p->server, why);
+    h->blamed = true;
+}
+
+void leat_h2s_abuse(struct leat_h2s *h, enum leat_ended why, const char *what)
 {
     if (leat_h2_ending(h->pump))
         return;
+    blame(h, why);
     leat_warn(h->p->server ? h->p->server->env.who : NULL, "closing the connection of %s: %s",
               h->p->name, what);
     leat_h2_end(h->pump, NGHTTP2_ENHANCE_YOUR_CALM, what);
@@ -84,7 +96,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     (void)flags;
     h->bomb += nlen + vlen + 32;
     if (h->bomb > HEAD_BOMB) {
-        leat_h2s_abuse(h, "a header block far beyond the limit");
+        leat_h2s_abuse(h, LEAT_ENDED_HEADERS, "a header block far beyond the limit");
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (c == NULL || c != h->opening || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
@@ -117,12 +129,28 @@ static int headers_done(struct leat_h2s *h, struct leat_call *c, bool ends)
 {
     h->opening = NULL;
     if (c->too_long && !leat_guard_take(&h->guard, COST_LONG_HEAD)) {
-        leat_h2s_abuse(h, "too many header blocks beyond the limit");
+        leat_h2s_abuse(h, LEAT_ENDED_HEADERS, "too many header blocks beyond the limit");
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     if (leat_call_admit(c, content_length(c), ends) && ends)
         leat_call_end(c);
     return 0;
+}
+
+/* False: pings faster than the policy allows. */
+static bool may_ping(struct leat_h2s *h)
+{
+    const struct leat_keepalive_server_conf *conf = &h->p->server->conf->keepalive;
+    int64_t now = leat_clock_mono(), apart = conf->enforcement_policy.min_time;
+
+    if (!conf->has_enforcement)
+        return true;
+    if (h->p->ncalls == 0 && !conf->enforcement_policy.permit_without_stream)
+        apart = PING_WITHOUT_STREAM;
+    if (h->last_ping != 0 && now < h->last_ping + apart)
+        h->ping_strikes++;
+    h->last_ping = now;
+    return h->ping_strikes <= STRIKES;
 }
 
 static int on_ping(struct leat_h2s *h, bool ack)
@@ -131,9 +159,9 @@ static int on_ping(struct leat_h2s *h, bool ack)
         h->ping_at = 0;
         return 0;
     }
-    if (leat_guard_ping(&h->guard, &h->p->server->conf->keepalive, h->p->ncalls != 0))
+    if (may_ping(h))
         return 0;
-    leat_h2s_abuse(h, "too_many_pings");
+    leat_h2s_abuse(h, LEAT_ENDED_FLOOD, "too_many_pings");
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -220,7 +248,11 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
         code = frame->rst_stream.error_code;
         if (code != NGHTTP2_NO_ERROR &&
             !leat_guard_take(&h->guard, code == NGHTTP2_REFUSED_STREAM ? 1 : COST_RESET))
-            leat_h2s_abuse(h, "too many streams had to be reset");
+            leat_h2s_abuse(h, LEAT_ENDED_FLOOD, "too many streams had to be reset");
+    } else if (frame->hd.type == NGHTTP2_GOAWAY) {
+        code = frame->goaway.error_code;
+        if (code != NGHTTP2_NO_ERROR) /* nghttp2's own verdict, unless we were first */
+            blame(h, code == NGHTTP2_ENHANCE_YOUR_CALM ? LEAT_ENDED_FLOOD : LEAT_ENDED_PROTOCOL);
     } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
                nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0) {
@@ -302,7 +334,7 @@ static int h2_open(struct leat_peer *p)
     h->idle_since = h->last_read = now;
     h->age_at = age < LEAT_NEVER - now ? now + age : LEAT_NEVER;
     h->over_at = h->opening_since = h->write_since = LEAT_NEVER;
-    leat_guard_init(&h->guard, now);
+    leat_guard_init(&h->guard, true, now);
     if (new_session(h) == 0)
         h->pump = leat_h2_new(p->conn, h->session, h2_failed, h);
     if (h->pump == NULL || greet(h) < 0) {
@@ -321,8 +353,8 @@ static void h2_read(struct leat_peer *p, const uint8_t *data, size_t len)
     struct leat_h2s *h = p->session;
 
     h->last_read = leat_clock_mono();
-    if (!leat_guard_bytes(&h->guard, data, len)) {
-        leat_h2s_abuse(h, "too many frames that carry no request");
+    if (!leat_guard_bytes(&h->guard, h->session, data, len)) {
+        leat_h2s_abuse(h, LEAT_ENDED_FLOOD, "too many frames that carry no request");
         return;
     }
     leat_h2_read(h->pump, data, len);

@@ -12,7 +12,11 @@
 #define PING_TIME     (7200 * LEAT_SEC)
 #define PING_TIMEOUT  (20 * LEAT_SEC)
 #define REPLY_MAX     ((size_t)4 * 1024 * 1024)
-#define DETAILS_MAX   ((size_t)8 * 1024)
+/* Glitches given back (guard.c): for an answer, and for a refusal, because the request's DATA may
+ * still be on its way. */
+#define PER_ANSWER  2
+#define PER_REFUSAL 1
+#define DETAILS_MAX ((size_t)8 * 1024)
 
 /* Detaches the call from its stream: it may be freed any time. */
 static void detach(struct leat_h2s *h, struct leat_call *c)
@@ -174,8 +178,9 @@ void leat_h2s_reply(struct leat_call *c, const struct leat_reply *r)
 {
     struct leat_h2s *h = c->peer->session;
 
+    leat_guard_give(&h->guard, c->refused_status == 0 ? PER_ANSWER : PER_REFUSAL);
     if (c->refused_status == 0)
-        leat_guard_reward(&h->guard);
+        h->ping_strikes = 0;
     if (!c->info.grpc)
         reply_http(h, c, r);
     else if (r->grpc_status != LEAT_GRPC_OK)
@@ -361,7 +366,7 @@ int64_t leat_h2s_tick(struct leat_peer *p, int64_t now)
     slow = after(h->opening_since, leat_server_header_timeout(p->server));
     lower(&due, slow);
     if (now >= slow) {
-        leat_h2s_abuse(h, "request headers that do not end");
+        leat_h2s_abuse(h, LEAT_ENDED_HEADERS, "request headers that do not end");
         h->opening_since = LEAT_NEVER;
     }
     tick_calls(h, now, &due);
@@ -369,6 +374,8 @@ int64_t leat_h2s_tick(struct leat_peer *p, int64_t now)
         return LEAT_NEVER;
     tick_leaving(h, now, &due);
     if (!tick_writes(h, now, &due) || !tick_ping(h, now, &due)) {
+        if (now < h->over_at) /* and not just its time is over */
+            leat_server_count_ended(p->server, LEAT_ENDED_STALLED);
         leat_conn_abort(p->conn);
         return LEAT_NEVER;
     }

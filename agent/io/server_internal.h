@@ -7,13 +7,13 @@
  * server_reply.c what every reply carries: headers, CORS, plain texts
  * server_h1.c server_h1_parse.c       HTTP/1.1
  * server_h2.c server_h2_out.c         HTTP/2
- * server_guard.c                      abuse and keepalive of HTTP/2
  * server_conf.c  the settings */
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H
 
 #include "io/conn.h"
 #include "io/grpc.h"
+#include "io/guard.h"
 #include "io/h2.h"
 #include "io/listen.h"
 #include "io/server.h"
@@ -67,6 +67,15 @@ struct leat_peer {
     struct leat_budget *share;
     size_t npreface; /* bytes of the HTTP/2 preface seen while the kind is not known */
     char name[64];
+};
+
+/* Why the server ended a connection against its peer's will. */
+enum leat_ended {
+    LEAT_ENDED_FLOOD,    /* frames that bring nothing, resets, pings: the guard's purse is empty */
+    LEAT_ENDED_HEADERS,  /* header blocks far too long, or without an end */
+    LEAT_ENDED_PROTOCOL, /* broken HTTP/2 */
+    LEAT_ENDED_STALLED,  /* it reads nothing, or does not answer our pings */
+    LEAT_ENDED_N
 };
 
 enum leat_call_phase {
@@ -142,7 +151,7 @@ struct leat_server {
     struct leat_pair *response_headers; /* names in lower case */
     uint32_t nresponse_headers;
     struct leat_gauge *connections; /* NULL: not metered */
-    struct leat_counter *refused[LEAT_REFUSED_SHUTDOWN + 1];
+    struct leat_counter *refused[LEAT_REFUSED_SHUTDOWN + 1], *ended[LEAT_ENDED_N];
 };
 
 /* --- server.c */
@@ -151,6 +160,7 @@ void leat_peer_due(struct leat_peer *p, int64_t when); /* tick() looks then, or 
 struct leat_budget *leat_peer_budget(struct leat_peer *p);
 int64_t leat_server_header_timeout(const struct leat_server *s);
 int64_t leat_server_write_timeout(const struct leat_server *s);
+void leat_server_count_ended(struct leat_server *s, enum leat_ended why); /* s may be NULL */
 
 /* --- server_call.c */
 /* NULL: no memory, or too many calls are open. */
@@ -206,32 +216,14 @@ const char *leat_http_date(void); /* valid until the next call on this thread */
 bool leat_cors_origin(const struct leat_server *s, struct leat_bytes origin);
 void leat_cors_preflight(struct leat_call *c); /* answers it */
 
-/* --- server_guard.c: one HTTP/2 peer's good behaviour, counted in glitches */
-struct leat_guard {
-    int64_t glitches; /* in thousandths, left before the connection is ended */
-    int64_t refilled; /* mono ns */
-    int64_t last_ping;
-    uint32_t ping_strikes;
-    size_t skip, nhd; /* bytes to the next frame header; how many of it are in `hd` */
-    uint8_t hd[9];
-};
-void leat_guard_init(struct leat_guard *g, int64_t now);
-/* Takes for the frames in these bytes, the connection's next. False: too many. */
-bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len);
-bool leat_guard_take(struct leat_guard *g, unsigned glitches);
-/* Bytes still to come of a DATA frame without padding that those bytes ended in; 0: of none. */
-size_t leat_guard_data(const struct leat_guard *g, int32_t *ret_stream);
-void leat_guard_reward(struct leat_guard *g); /* a request was answered */
-/* False: pings faster than the policy allows. */
-bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
-                     bool has_streams);
-
 /* --- server_h2.c and server_h2_out.c: an HTTP/2 session. */
 struct leat_h2s {
     struct leat_h2 *pump; /* first: where its callbacks look */
     struct leat_peer *p;
     nghttp2_session *session;
     struct leat_guard guard;
+    int64_t last_ping;
+    uint32_t ping_strikes;
     struct leat_call *opening; /* its header block is coming in */
     int64_t opening_since;     /* a header block is coming in, for `opening_stream` */
     int32_t opening_stream;
@@ -242,10 +234,11 @@ struct leat_h2s {
     int64_t write_since;                            /* a write is pending since */
     bool leaving;                                   /* the final GOAWAY was submitted */
     bool direct;                                    /* the last read was one into a body */
+    bool blamed;                                    /* counted as ended for its behaviour */
 };
 
 /* Ends the connection with GOAWAY(ENHANCE_YOUR_CALM). */
-void leat_h2s_abuse(struct leat_h2s *h, const char *what);
+void leat_h2s_abuse(struct leat_h2s *h, enum leat_ended why, const char *what);
 void leat_h2s_reply(struct leat_call *c, const struct leat_reply *r);
 void leat_h2s_drain(struct leat_peer *p);
 int64_t leat_h2s_tick(struct leat_peer *p, int64_t now);

@@ -69,7 +69,7 @@ def block(headers):
 
 
 def settings(**values):
-    numbers = {"max_streams": MAX_STREAMS, "window": INITIAL_WINDOW}
+    numbers = {"table": 1, "max_streams": MAX_STREAMS, "window": INITIAL_WINDOW, "frame": 5, "header_list": 6}
     return frame(SETTINGS, payload=b"".join(struct.pack(">HI", numbers[k], v) for k, v in values.items()))
 
 
@@ -125,10 +125,15 @@ class Client:
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.frames = Frames(self.sock)
-        self.sock.sendall(PREFACE + settings(**own_settings))
+        try:
+            self.sock.sendall(PREFACE + settings(**own_settings))
+        except OSError:
+            self.close()
+            raise
         self.stream = -1
         self.seen = {}  # stream: {"headers": {}, "data": b"", "reset": code, "ended": bool}
         self.goaway = None
+        self.window, self.credit = 65535, {0: 65535}  # of a new stream; what each stream and (0) the connection may send
 
     def __enter__(self):
         return self
@@ -146,6 +151,7 @@ class Client:
     def open(self, signal="logs", headers=(), ends=False, method=None, grpc=True, path=None):
         """Sends the headers of a request; its stream."""
         self.stream += 2
+        self.credit[self.stream] = self.window
         if grpc:
             first = [(":method", "POST"), (":scheme", "http"), (":path", method or otlp.METHODS[signal]), (":authority", "x"),
                      ("content-type", "application/grpc"), ("te", "trailers")]
@@ -156,9 +162,15 @@ class Client:
         return self.stream
 
     def data(self, stream, data, ends=True):
+        """As the windows allow; stops when the stream is answered or the connection ends."""
         for at in range(0, max(len(data), 1), 16384):
-            last = at + 16384 >= len(data)
-            self.send(frame(DATA, END_STREAM if last and ends else 0, stream, data[at:at + 16384]))
+            part = data[at:at + 16384]
+            while min(self.credit[0], self.credit[stream]) < len(part):
+                if self.step() is None or self.seen.get(stream, {}).get("ended"):
+                    return
+            self.credit[0] -= len(part)
+            self.credit[stream] -= len(part)
+            self.send(frame(DATA, END_STREAM if at + 16384 >= len(data) and ends else 0, stream, part))
 
     def request(self, body, signal="logs", headers=()):
         s = self.open(signal, headers)
@@ -171,11 +183,12 @@ class Client:
         if f is None:
             return None
         kind, flags, stream, payload, headers = f
-        if stream:
+        if stream and kind != WINDOW:
             known = self.seen.setdefault(stream, {"headers": {}, "data": b"", "reset": None, "ended": False})
         if kind == SETTINGS and not flags & ACK:
-            with contextlib.suppress(OSError):
-                self.send(frame(SETTINGS, ACK))
+            self.take_settings(payload)
+        elif kind == WINDOW:
+            self.credit[stream] = self.credit.get(stream, 0) + int.from_bytes(payload, "big")
         elif kind == GOAWAY:
             self.goaway = int.from_bytes(payload[4:8], "big")
         elif kind == RST:
@@ -188,6 +201,15 @@ class Client:
             known["data"] += payload
             known["ended"] = known["ended"] or bool(flags & END_STREAM)
         return f
+
+    def take_settings(self, payload):
+        for number, value in struct.iter_unpack(">HI", payload):
+            if number == INITIAL_WINDOW:
+                for stream in self.credit.keys() - {0}:
+                    self.credit[stream] += value - self.window
+                self.window = value
+        with contextlib.suppress(OSError):
+            self.send(frame(SETTINGS, ACK))
 
     def answer(self, stream):
         """Reads until the stream has ended: what was seen of it."""
@@ -237,6 +259,8 @@ class Server:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
+            if self.port is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 self.connections += 1
                 number = self.connections

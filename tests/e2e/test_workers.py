@@ -1,9 +1,82 @@
 """Several workers under load from many connections, with metrics read meanwhile and an orderly stop in mid-flow."""
+import contextlib
+import itertools
 import threading
 
+import attacks
 import lib
 import otlp
+import raw_h2
+import under_attack
 from test_delivery import Load
+
+
+class Attackers:
+    """Threads that flood, reset, and leave in the middle of a body, on connection after connection, until stopped."""
+
+    def __init__(self, http, grpc):
+        self.stopping, self.rounds, self.http, self.grpc = threading.Event(), itertools.count(), http, grpc
+        self.done = 0
+        self.threads = [threading.Thread(target=self.work, args=(f,), daemon=True) for f in (self.floods, self.leavers, self.resets)]
+        for t in self.threads:
+            t.start()
+
+    def work(self, attack):
+        while not self.stopping.is_set():
+            with contextlib.suppress(OSError, AssertionError):
+                attack()
+            self.done = next(self.rounds)
+
+    def floods(self):
+        for attack in attacks.H2_FLOODS.values():
+            if self.stopping.is_set():
+                return
+            attacks.flood(self.grpc, attack, limit=0.2)
+
+    def leavers(self):
+        """A body that ends with its connection, over each protocol."""
+        part = otlp.request("logs", ["never whole"])[:-3]
+        for head in (b"Content-Length: 5000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1000\r\n"):
+            with contextlib.closing(attacks.connect(self.http)) as sock:
+                sock.sendall(attacks.POST + head + part)
+        for port, grpc in ((self.http, False), (self.grpc, True)):
+            with raw_h2.Client(port) as c:
+                s = c.open("logs", grpc=grpc)
+                c.data(s, raw_h2.message(part, length=5000) if grpc else part, ends=False)
+
+    def resets(self):
+        """Streams that are reset while their request is on its way through, and a connection that is cut."""
+        with raw_h2.Client(self.grpc) as c:
+            for n in range(20):
+                s = c.request(otlp.request("metrics", [f"reset {n}"]), "metrics")
+                c.send(raw_h2.frame(raw_h2.RST, 0, s, attacks.u32(8)))
+            c.status(c.request(otlp.request("metrics", ["after resets"]), "metrics"))
+            c.request(otlp.request("metrics", ["and cut"]), "metrics")
+            c.sock.setsockopt(attacks.socket.SOL_SOCKET, attacks.socket.SO_LINGER, attacks.struct.pack("ii", 1, 0))
+
+    def stop(self):
+        self.stopping.set()
+        for t in self.threads:
+            t.join(lib.LIMIT)
+
+
+class Http2(under_attack.Healthy):
+    """Records over gRPC, and over HTTP/2 on the port of HTTP; what was answered with success is `accepted`."""
+
+    @staticmethod
+    def http(port):
+        client = raw_h2.Client(port)
+
+        def send(name):
+            s = client.open("logs", grpc=False)
+            client.data(s, otlp.request("logs", [name]))
+            return int(client.answer(s)["headers"][":status"])
+        return client, send
+
+
+def serve_all(c):
+    while True:
+        c.ok(*c.request())
 
 
 class Workers(lib.Case):
@@ -40,6 +113,35 @@ class Workers(lib.Case):
                     missing = load.stop() - sink.got(s).keys()
                     self.assertEqual(sorted(missing)[:5], [], f"{len(missing)} {s} are lost")
                     self.assertEqual(load.failures, [])
+
+    def test_four_workers_under_attack(self):
+        """HTTP/1, HTTP/2 and gRPC in, HTTP and gRPC out, attackers all the while, and a stop in the middle of it."""
+        with lib.Sink() as sink, raw_h2.Server(serve_all) as far:
+            text = lib.config(f"otlp_http: {{endpoint: 'http://127.0.0.1:{sink.port}', sending_queue: {{enabled: false}}}}\n"
+                              f"  otlp_grpc: {{endpoint: '127.0.0.1:{far.port}', tls: {{insecure: true}}, compression: none, "
+                              "sending_queue: {enabled: false}}", "[otlp_http]")
+            text = text.replace("logs: {receivers: [otlp], processors: [], exporters: [otlp_http]}",
+                                "logs: {receivers: [otlp], processors: [], exporters: [otlp_http, otlp_grpc]}")
+            with lib.Leat(text + "leat: {workers: 4}\n") as leat:
+                http, grpc = leat.port("otlp", "http"), leat.port("otlp", "grpc")
+                attackers = Attackers(http, grpc)
+                load = Load(http, threads=2, kind="traces")
+                clients = Http2(http, grpc, threads=2)
+                clients.wait_for_more(300)
+                load.wait_for_more(300)
+                lib.wait_until(lambda: attackers.done >= 30, "thirty rounds of attacks")
+                failed = list(clients.failures)
+                leat.signal(lib.signals.SIGTERM)
+                self.assertEqual(leat.wait(lib.LIMIT * 2), 0)
+                attackers.stop()
+                clients.stop()
+                accepted = load.stop()
+            self.assertEqual(failed, [])
+            self.assertEqual(sorted(accepted - sink.got("traces").keys())[:5], [])
+            self.assertEqual(load.failures, [])
+            self.assertEqual(sorted(set(clients.accepted) - sink.got("logs").keys())[:5], [])
+            self.assertEqual(sorted(set(clients.accepted) - set(far.got()))[:5], [])
+            self.assertNotIn("never whole", sink.got("logs"))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ enum flood {
     HPACK_BOMB,
     REFUSED_STREAMS,
     BAD_HEADERS,
+    UNHEARD_DATA,
     FLOODS,
 };
 
@@ -164,6 +165,14 @@ static void one(struct leat_text *t, enum flood kind, uint32_t i)
     case BAD_HEADERS:
         frame(t, 12, 1, 5, stream, "\x83\x86\x84\x00\x01X\x01y\0\0\0\0");
         break;
+    case UNHEARD_DATA: /* for a stream that is reset */
+        if (i == 0) {
+            frame(t, BLOCK_LEN, 1, 4, stream, request_block);
+            frame(t, 4, 3, 0, stream, "\0\0\0\10");
+        } else {
+            frame(t, 64, 0, 1, 3, zeros);
+        }
+        break;
     case FLOODS:
         break;
     }
@@ -204,6 +213,37 @@ static void floods_end_the_connection(void **state)
     io_h2_open(&p, leat_server_port(s.server)); /* others are served all the while */
     p_open = true;
     assert_int_equal(until_closed(io_h2_grpc(&p, NULL, MESSAGE, 10))->grpc_status, 0);
+}
+
+/* A client may have sent the rest of a request that was refused meanwhile: that is no attack. */
+static void refused_requests_are_no_flood(void **state)
+{
+    static const char block[] = "\x83\x86\x04\x08/nowhere\x41\x01x\x5f\x10"
+                                "application/grpc";
+    struct leat_text t;
+    struct io_raw raw;
+
+    (void)state;
+    io_served_start(&s);
+    leat_text_init(&t, 1 << 20);
+    io_raw_open(&raw, leat_server_port(s.server));
+    leat_text_add(&t, PREFACE, 24);
+    frame(&t, 0, 4, 0, 0, NULL);
+    frame(&t, 0, 4, 1, 0, NULL);
+    io_raw_send_all(&raw, s.loop, t.data, t.len);
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        leat_text_clear(&t);
+        frame(&t, sizeof block - 1, 1, 4, 2 * i + 1, block);
+        io_raw_send_all(&raw, s.loop, t.data, t.len);
+        io_raw_poll(&raw); /* the refusal is out before the rest comes */
+        leat_text_clear(&t);
+        frame(&t, 10, 0, 1, 2 * i + 1, MESSAGE);
+        io_raw_send_all(&raw, s.loop, t.data, t.len);
+        io_raw_poll(&raw);
+    }
+    assert_false(raw.closed);
+    leat_text_done(&t);
+    io_raw_done(&raw);
 }
 
 static void endless_headers_are_ended(void **state)
@@ -247,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(floods_end_the_connection),
+        T(refused_requests_are_no_flood),
         T(endless_headers_are_ended),
         T(garbage_after_the_preface),
     };

@@ -1,32 +1,30 @@
-/* One HTTP/2 peer's good behaviour: frames that cost us work and bring none of a request are
- * glitches, paid from a purse that time and answered requests refill.
+/* Glitches of an HTTP/2 peer, and what each frame costs it.
  *
  * The frame headers are read here, from the bytes, because nghttp2 has no event for frames it
  * ignores. nghttp2 of Debian 12 bounds only some floods (received resets, CONTINUATION, unsent
  * ACKs); this bounds all of them: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, resets from
  * either side, tiny DATA, unknown frames (CVE-2019-9511 and its family, CVE-2023-44487,
  * CVE-2025-8671). */
+#include "io/guard.h"
+
 #include "base/clock.h"
-#include "io/server_internal.h"
 
 #define MILLI 1000
-/* A purse of 600 glitches, 20 more each second, 2 more for each answered request. */
+/* A purse of 600 glitches, 20 more each second. */
 #define PURSE      (600 * MILLI)
 #define PER_SECOND (20 * MILLI)
-#define PER_ANSWER (2 * MILLI)
-/* "The server sends GOAWAY after the second too early ping": gRFC A8. */
-#define STRIKES 2
 /* DATA frames below this bring next to nothing, unless they are a request's last. */
-#define TINY_DATA    16
+#define TINY_DATA 16
+/* And below this they do when nobody listens: larger ones are what was on its way when a request
+ * was refused, and cost their sender as much as us. */
+#define UNHEARD_DATA 1024
 #define PREFACE_LEN  24
 #define FRAME_HEADER 9
-/* Pings on a connection without streams, when the policy does not permit them. */
-#define PING_WITHOUT_STREAM (2 * 3600 * LEAT_SEC)
 
-void leat_guard_init(struct leat_guard *g, int64_t now)
+void leat_guard_init(struct leat_guard *g, bool server, int64_t now)
 {
     *g = (struct leat_guard){
-        .glitches = PURSE, .refilled = now, .skip = PREFACE_LEN, .last_ping = INT64_MIN};
+        .server = server, .glitches = PURSE, .refilled = now, .skip = server ? PREFACE_LEN : 0};
 }
 
 static void put(struct leat_guard *g, int64_t milli)
@@ -52,33 +50,50 @@ bool leat_guard_take(struct leat_guard *g, unsigned glitches)
     return g->glitches >= 0;
 }
 
-void leat_guard_reward(struct leat_guard *g)
+void leat_guard_give(struct leat_guard *g, unsigned glitches)
 {
-    put(g, PER_ANSWER);
-    g->ping_strikes = 0;
+    put(g, (int64_t)glitches * MILLI);
 }
 
-/* What a frame with this header costs. */
-static unsigned cost(const uint8_t hd[FRAME_HEADER])
+/* Nobody listens on the stream any more, or ever will. One whose headers are in the same read is
+ * beyond the last that nghttp2 has seen of the peer's. */
+static bool is_unheard(const struct leat_guard *g, nghttp2_session *session)
 {
+    int32_t stream = (int32_t)((uint32_t)(g->hd[5] & 0x7f) << 24 | (uint32_t)g->hd[6] << 16 |
+                               (uint32_t)g->hd[7] << 8 | g->hd[8]);
+
+    return (!g->server || stream <= nghttp2_session_get_last_proc_stream_id(session)) &&
+           nghttp2_session_get_stream_user_data(session, stream) == NULL;
+}
+
+/* What the frame in `hd` costs. */
+static unsigned cost(const struct leat_guard *g, nghttp2_session *session)
+{
+    const uint8_t *hd = g->hd;
     size_t len = (size_t)hd[0] << 16 | (size_t)hd[1] << 8 | hd[2];
 
     switch (hd[3]) {
-    case NGHTTP2_HEADERS:
-        return 0;
+    case NGHTTP2_HEADERS: /* a client's open streams; a server has nothing to say on others */
+        return !g->server && is_unheard(g, session);
     case NGHTTP2_DATA: /* padding may be all there is in it: telemetry clients do not pad */
+        if ((len < UNHEARD_DATA || !g->server) && is_unheard(g, session))
+            return 1;
         return !(hd[4] & NGHTTP2_FLAG_END_STREAM) &&
                (len < TINY_DATA || (hd[4] & NGHTTP2_FLAG_PADDED));
-    case NGHTTP2_RST_STREAM:
-        return 2;
+    case NGHTTP2_RST_STREAM: /* a server may, once for each stream */
+        return g->server ? 2 : is_unheard(g, session);
+    case NGHTTP2_CONTINUATION: /* nghttp2 has a bound; a client blames the answer's headers */
+        return g->server;
     default:
         return 1;
     }
 }
 
-bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len)
+bool leat_guard_bytes(struct leat_guard *g, nghttp2_session *session, const uint8_t *data,
+                      size_t len)
 {
     bool good = true;
+    unsigned price;
 
     while (len != 0) {
         size_t n = g->skip < len ? g->skip : len;
@@ -94,7 +109,8 @@ bool leat_guard_bytes(struct leat_guard *g, const uint8_t *data, size_t len)
             continue;
         g->nhd = 0;
         g->skip = (size_t)g->hd[0] << 16 | (size_t)g->hd[1] << 8 | g->hd[2];
-        good = good && (cost(g->hd) == 0 || leat_guard_take(g, cost(g->hd)));
+        price = good ? cost(g, session) : 0;
+        good = good && (price == 0 || leat_guard_take(g, price));
     }
     return good;
 }
@@ -108,19 +124,4 @@ size_t leat_guard_data(const struct leat_guard *g, int32_t *ret_stream)
     *ret_stream =
         (int32_t)((hd[5] & 0x7fU) << 24 | (uint32_t)hd[6] << 16 | (uint32_t)hd[7] << 8 | hd[8]);
     return g->skip;
-}
-
-bool leat_guard_ping(struct leat_guard *g, const struct leat_keepalive_server_conf *conf,
-                     bool has_streams)
-{
-    int64_t now = leat_clock_mono(), apart = conf->enforcement_policy.min_time;
-
-    if (!conf->has_enforcement)
-        return true;
-    if (!has_streams && !conf->enforcement_policy.permit_without_stream)
-        apart = PING_WITHOUT_STREAM;
-    if (g->last_ping != INT64_MIN && now < g->last_ping + apart)
-        g->ping_strikes++;
-    g->last_ping = now;
-    return g->ping_strikes <= STRIKES;
 }
