@@ -8,11 +8,15 @@ static uint8_t lower(uint8_t c)
 
 bool leat_bytes_is_nocase(struct leat_bytes a, const char *text)
 {
+    if (a.len != strlen(text))
+        return false;
+    if (a.len == 0 || memcmp(a.data, text, a.len) == 0)
+        return true;
     for (size_t i = 0; i < a.len; i++) {
-        if (text[i] == '\0' || lower(a.data[i]) != lower((uint8_t)text[i]))
+        if (lower(a.data[i]) != lower((uint8_t)text[i]))
             return false;
     }
-    return text[a.len] == '\0';
+    return true;
 }
 
 void leat_lower(char *text, size_t len)

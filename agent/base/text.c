@@ -55,7 +55,9 @@ bool leat_text_reserve(struct leat_text *t, size_t more)
 
 void leat_text_add(struct leat_text *t, const void *data, size_t len)
 {
-    if (!leat_text_reserve(t, len))
+    bool fits = !t->failed && len < t->cap - t->len && len <= t->max - t->len;
+
+    if (!fits && !leat_text_reserve(t, len))
         return;
     if (len != 0)
         memcpy(t->data + t->len, data, len);
@@ -63,25 +65,28 @@ void leat_text_add(struct leat_text *t, const void *data, size_t len)
     t->data[t->len] = '\0';
 }
 
-void leat_text_str(struct leat_text *t, const char *text)
-{
-    leat_text_add(t, text, strlen(text));
-}
-
 void leat_text_char(struct leat_text *t, char c)
 {
     leat_text_add(t, &c, 1);
 }
 
-void leat_text_uint(struct leat_text *t, uint64_t n)
+char *leat_decimal(uint64_t n, char out[LEAT_DECIMAL])
 {
-    char digits[20], *at = digits + sizeof digits;
+    char *at = out + LEAT_DECIMAL - 1;
 
+    *at = '\0';
     do {
         *--at = (char)('0' + n % 10);
         n /= 10;
     } while (n != 0);
-    leat_text_add(t, at, (size_t)(digits + sizeof digits - at));
+    return at;
+}
+
+void leat_text_uint(struct leat_text *t, uint64_t n)
+{
+    char digits[LEAT_DECIMAL];
+
+    leat_text_str(t, leat_decimal(n, digits));
 }
 
 void leat_text_printf(struct leat_text *t, const char *fmt, ...)

@@ -20,9 +20,15 @@ void leat_text_init(struct leat_text *t, size_t max); /* allocates nothing */
 void leat_text_done(struct leat_text *t);             /* frees; `t` is as after init */
 void leat_text_clear(struct leat_text *t); /* empty again, keeps its memory, forgets the error */
 void leat_text_add(struct leat_text *t, const void *data, size_t len);
-void leat_text_str(struct leat_text *t, const char *text);
+static inline void leat_text_str(struct leat_text *t, const char *text)
+{
+    leat_text_add(t, text, strlen(text));
+}
 void leat_text_char(struct leat_text *t, char c);
 void leat_text_uint(struct leat_text *t, uint64_t n); /* in decimal */
+/* A number in decimal, terminated; returns where in `out` it begins. */
+#define LEAT_DECIMAL 21
+char *leat_decimal(uint64_t n, char out[LEAT_DECIMAL]);
 void leat_text_printf(struct leat_text *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Adds `s` with %XX decoded; what is no such escape stays as it is. */

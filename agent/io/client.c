@@ -22,7 +22,7 @@
 
 static void arm(struct leat_client *c)
 {
-    int64_t at = leat_list_empty(&c->waiting) ? 0 : c->dial_at, now = leat_clock_mono();
+    int64_t at = leat_list_empty(&c->waiting) ? 0 : c->dial_at, now;
 
     if (!leat_list_empty(&c->deadlines)) {
         struct leat_client_call *first =
@@ -32,6 +32,7 @@ static void arm(struct leat_client *c)
     }
     if (at == 0 || (c->timer_at != 0 && c->timer_at <= at))
         return; /* it looks again when it fires */
+    now = leat_clock_mono();
     c->timer_at = at;
     leat_timer_start(c->timer, at > now ? at - now : 0, 0);
 }

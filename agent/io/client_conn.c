@@ -121,6 +121,27 @@ static void fire(void *arg)
     leat_client_conn_tick(cc);
 }
 
+/* --- where it is in the client's list: HTTP/1 connections that are free come first, and the one
+ * used last before all others, so that others may grow old */
+
+static void to_front(struct leat_client_conn *cc)
+{
+    leat_list_remove(&cc->link);
+    leat_list_prepend(&cc->client->conns, &cc->link);
+}
+
+static void to_back(struct leat_client_conn *cc)
+{
+    leat_list_remove(&cc->link);
+    leat_list_append(&cc->client->conns, &cc->link);
+}
+
+static void forget(struct leat_client_conn *cc)
+{
+    leat_list_remove(&cc->link);
+    cc->client->nconns--;
+}
+
 /* --- rest and retirement */
 
 void leat_client_conn_retire(struct leat_client_conn *cc)
@@ -154,12 +175,11 @@ void leat_client_conn_rest(struct leat_client_conn *cc)
         return;
     if (cc->ncalls == 0) {
         if (cc->state == LEAT_CONN_RETIRED ||
-            (c->max_idle != 0 && leat_list_empty(&c->waiting) && count_idle(c) > c->max_idle)) {
+            (c->max_idle != 0 && c->nconns > c->max_idle && leat_list_empty(&c->waiting) &&
+             count_idle(c) > c->max_idle)) {
             close_now(cc);
         } else {
-            /* The one used last is used first, so that others may grow old. */
-            leat_list_remove(&cc->link);
-            leat_list_prepend(&c->conns, &cc->link);
+            to_front(cc);
             cc->idle_at = leat_clock_mono();
             leat_client_conn_tick(cc);
         }
@@ -201,10 +221,12 @@ void leat_client_conn_start(struct leat_client_conn *cc, struct leat_client_call
     cc->served++;
     if (cc->ncalls == 1)
         cc->heard_at = now; /* quiet because nothing was asked */
-    if (cc->h2 != NULL)
+    if (cc->h2 != NULL) {
         leat_client_h2_start(cc, call);
-    else
+    } else {
+        to_back(cc);
         leat_client_h1_start(cc, call);
+    }
     leat_client_conn_tick(cc);
 }
 
@@ -245,6 +267,8 @@ void leat_client_conn_ready(struct leat_client_conn *cc)
     struct leat_client *c = cc->client;
 
     cc->state = LEAT_CONN_READY;
+    if (cc->session == NULL)
+        to_front(cc);
     cc->idle_at = cc->heard_at = leat_clock_mono();
     c->dial_at = c->backoff = 0;
     c->speaks = cc->session != NULL ? LEAT_SPEAKS_H2 : LEAT_SPEAKS_H1;
@@ -341,7 +365,7 @@ static void closed(void *self, const char *why)
     }
     while ((l = cc->calls.next) != &cc->calls)
         lost(cc, LEAT_OWNER(l, struct leat_client_call, link), reason);
-    leat_list_remove(&cc->link);
+    forget(cc);
     leat_client_h2_done(cc);
     /* Also one that was ready and gone before its first call: else we would dial for ever. */
     if (cc->served == 0 && !ours)
@@ -369,7 +393,7 @@ void leat_client_conn_leave(struct leat_client_conn *cc)
         leat_incoming_fail(&call->in, LEAT_NET_CANCELLED, "the client was closed");
         leat_client_call_over(call);
     }
-    leat_list_remove(&cc->link);
+    forget(cc);
     cc->client = NULL;
 }
 
@@ -407,5 +431,6 @@ struct leat_client_conn *leat_client_dial(struct leat_client *c)
     leat_text_init(&cc->head, HEAD_MAX);
     leat_conn_handle(cc->conn, &events, cc);
     leat_list_append(&c->conns, &cc->link);
+    c->nconns++;
     return cc;
 }

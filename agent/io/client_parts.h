@@ -102,6 +102,7 @@ struct leat_client {
     bool ping_idle;
     uint32_t max_conns, max_idle; /* 0: no limit */
     struct leat_link waiting, conns, deadlines, over, refused;
+    uint32_t nconns; /* in `conns` */
     struct leat_timer *timer;
     int64_t timer_at;         /* 0: not running */
     int64_t dial_at, backoff; /* not before; 0: at once */

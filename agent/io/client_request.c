@@ -5,7 +5,6 @@
 #include "io/auth.h"
 #include "io/grpc.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Places of the pseudo-headers. */
@@ -155,16 +154,29 @@ static int add_exchange(struct leat_request *r, const struct leat_exchange *x)
     return 0;
 }
 
+/* What is left of the timeout differs each time: in the peer's table of headers it would only push
+ * out others. */
+static int add_timeout(struct leat_request *r, int64_t timeout)
+{
+    size_t at = r->n;
+    char text[16];
+
+    if (add_str(r, "grpc-timeout", scratch(r, leat_grpc_timeout_write(timeout, text), false)) != 0)
+        return -1;
+    if (r->n > at)
+        r->nv[at].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    return 0;
+}
+
 /* gRPC: the request's own metadata come before the settings'. */
 static int build_grpc(struct leat_request *r, const struct leat_exchange *x, int64_t timeout)
 {
-    char text[16];
     int rc = 0;
 
     rc |= add_str(r, "te", "trailers");
     rc |= add_str(r, "content-type", "application/grpc");
     if (timeout > 0)
-        rc |= add_str(r, "grpc-timeout", scratch(r, leat_grpc_timeout_write(timeout, text), false));
+        rc |= add_timeout(r, timeout);
     rc |= add_str(r, "grpc-encoding", x->content_encoding);
     rc |= add_str(r, "grpc-accept-encoding", "identity");
     rc |= add_str(r, "user-agent", r->user_agent);
@@ -176,12 +188,11 @@ static int build_grpc(struct leat_request *r, const struct leat_exchange *x, int
 /* HTTP: the settings' headers come before everything but the framing. */
 static int build_http(struct leat_request *r, const struct leat_exchange *x, size_t body)
 {
-    char text[24];
+    char text[LEAT_DECIMAL];
     int rc = 0;
 
     if (body != 0 || x->method == NULL || strcmp(x->method, "GET") != 0) {
-        snprintf(text, sizeof text, "%zu", body);
-        rc |= add_str(r, "content-length", scratch(r, text, false));
+        rc |= add_str(r, "content-length", scratch(r, leat_decimal(body, text), false));
     }
     if (rc != 0 || add_conf(r) != 0 || add_auth(r) != 0 || add_exchange(r, x) != 0)
         return -1;

@@ -227,6 +227,18 @@ void leat_conn_stop_timer(struct leat_conn *c)
 
 /* --- reading */
 
+static bool should_read(const struct leat_conn *c)
+{
+    if (!c->live || c->eof)
+        return false;
+    if (c->state == LEAT_CONN_NEW)
+        return c->filter != NULL;
+    if (c->state == LEAT_CONN_OPEN)
+        return !c->paused && (c->filter == NULL || leat_filter_wants_raw(c->filter));
+    return c->state == LEAT_CONN_LINGERING;
+}
+
+/* Without room, libuv tells on_read() UV_ENOBUFS instead of reading. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
     struct leat_conn *c = h->data;
@@ -234,14 +246,15 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     size_t left = c->turn_got < TURN_BYTES ? TURN_BYTES - c->turn_got : 0;
 
     (void)suggested;
-    if (left == 0) {
-        *buf = uv_buf_init(NULL, 0); /* libuv stops reading, and polls again */
+    *buf = uv_buf_init(NULL, 0); /* libuv stops reading, and polls again */
+    if (left == 0 || !should_read(c))
         return;
-    }
     if (c->state == LEAT_CONN_OPEN && c->filter == NULL && c->events->room != NULL)
         room = c->events->room(c->self);
-    if (room.len == 0 && (room.at = leat_loop_read_buffer(c->loop)) != NULL)
-        room.len = LEAT_READ_BUFFER; /* without it on_read() hears of UV_ENOBUFS */
+    if (room.at == NULL) { /* without memory on_read() hears of UV_ENOBUFS */
+        room.at = leat_loop_read_buffer(c->loop);
+        room.len = room.len != 0 && room.len < LEAT_READ_BUFFER ? room.len : LEAT_READ_BUFFER;
+    }
     *buf = uv_buf_init((char *)room.at, (unsigned)(room.len < left ? room.len : left));
 }
 
@@ -268,15 +281,27 @@ static void read_failed(struct leat_conn *c, int rc)
         leat_conn_peer_ended(c);
 }
 
+/* True when libuv wants to read and nobody wants the bytes now: only here does its reading end, but
+ * not when it just asks again because the read before filled its buffer: no byte need have come. */
+static bool refuse_read(struct leat_conn *c, ssize_t n)
+{
+    if (n != UV_ENOBUFS || (c->turn_got < TURN_BYTES && should_read(c)))
+        return false; /* bytes, or no memory */
+    if (c->turn_got == 0) {
+        c->reading = false;
+        uv_read_stop(&c->uv.stream);
+    }
+    return true;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct leat_conn *c = stream->data;
-
-    bool turn_over = n == UV_ENOBUFS && c->turn_got >= TURN_BYTES; /* else: no memory */
+    bool refused = refuse_read(c, n);
 
     /* What fills its buffer is followed by another read at once. */
     c->turn_got = n > 0 && (size_t)n == buf->len ? c->turn_got + (size_t)n : 0;
-    if (n == 0 || turn_over || c->state == LEAT_CONN_GONE)
+    if (refused || n == 0 || c->state == LEAT_CONN_GONE)
         return;
     if (n > 0)
         c->bytes_in += (uint64_t)n;
@@ -292,28 +317,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
-static bool should_read(const struct leat_conn *c)
-{
-    if (!c->live || c->eof)
-        return false;
-    if (c->state == LEAT_CONN_NEW)
-        return c->filter != NULL;
-    if (c->state == LEAT_CONN_OPEN)
-        return !c->paused && (c->filter == NULL || leat_filter_wants_raw(c->filter));
-    return c->state == LEAT_CONN_LINGERING;
-}
-
+/* Reading that is not wanted any more goes on until bytes come: most pauses end before, and cost no
+ * call of the kernel then. */
 void leat_conn_update_reading(struct leat_conn *c)
 {
-    bool want = should_read(c);
-
-    if (want == c->reading)
+    if (c->reading || !should_read(c))
         return;
-    c->reading = want;
-    if (want)
-        uv_read_start(&c->uv.stream, on_alloc, on_read);
-    else if (c->live)
-        uv_read_stop(&c->uv.stream);
+    c->reading = true;
+    uv_read_start(&c->uv.stream, on_alloc, on_read);
 }
 
 void leat_conn_pause(struct leat_conn *c)
@@ -550,11 +561,6 @@ void leat_conn_handle(struct leat_conn *c, const struct leat_conn_events *events
 struct leat_loop *leat_conn_loop(const struct leat_conn *c)
 {
     return c->loop;
-}
-
-const char *leat_conn_peer(const struct leat_conn *c)
-{
-    return c->peer;
 }
 
 uint64_t leat_conn_client(const struct leat_conn *c)

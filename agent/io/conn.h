@@ -21,8 +21,9 @@ struct leat_conn_events {
     /* `data` is valid during the call. The handler may close the connection in it. */
     void (*read)(void *self, const uint8_t *data, size_t len);
     /* May be NULL. Asked before each read of a connection in the clear: a place where the next
-     * bytes should go directly (a body of known length), or len 0 for the loop's own buffer. `read`
-     * follows with data == that place. */
+     * bytes should go directly (a body of known length); `read` follows with data == that place.
+     * Or at NULL for the loop's own buffer, of which at most len bytes are filled (0: all of it).
+     */
     struct leat_conn_room {
         uint8_t *at;
         size_t len;

@@ -53,3 +53,8 @@ uint64_t leat_conn_client_of(const struct sockaddr *addr)
         return client_by(&connection, sizeof connection);
     return client_by(&in6->sin6_addr, IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ? 16 : 8);
 }
+
+const char *leat_conn_peer(const struct leat_conn *c)
+{
+    return c->peer;
+}

@@ -3,8 +3,6 @@
 
 #include "base/text.h"
 
-#include <stdio.h>
-
 /* grpc-timeout: "TimeoutValue → {positive integer as ASCII string of at most 8 digits}". */
 #define TIMEOUT_DIGITS 8
 
@@ -57,7 +55,8 @@ int leat_grpc_timeout_read(struct leat_bytes text, int64_t *ret)
 char *leat_grpc_timeout_write(int64_t nanoseconds, char out[16])
 {
     int64_t value = nanoseconds > 0 ? nanoseconds : 0;
-    size_t unit = 0;
+    char digits[LEAT_DECIMAL], *text;
+    size_t unit = 0, len;
 
     /* The smallest unit that needs no more than eight digits, rounded up: never earlier than meant.
      */
@@ -65,7 +64,11 @@ char *leat_grpc_timeout_write(int64_t nanoseconds, char out[16])
         unit++;
         value = nanoseconds / units[unit].ns + (nanoseconds % units[unit].ns != 0);
     }
-    snprintf(out, 16, "%d%c", value > 99999999 ? 99999999 : (int)value, units[unit].letter);
+    text = leat_decimal(value > 99999999 ? 99999999 : (uint64_t)value, digits);
+    len = strlen(text);
+    memcpy(out, text, len);
+    out[len] = units[unit].letter;
+    out[len + 1] = '\0';
     return out;
 }
 

@@ -114,3 +114,14 @@ bool leat_guard_bytes(struct leat_guard *g, nghttp2_session *session, const uint
     }
     return good;
 }
+
+size_t leat_guard_data(const struct leat_guard *g, int32_t *ret_stream)
+{
+    const uint8_t *hd = g->hd;
+
+    if (g->skip == 0 || hd[3] != NGHTTP2_DATA || (hd[4] & NGHTTP2_FLAG_PADDED))
+        return 0;
+    *ret_stream =
+        (int32_t)((hd[5] & 0x7fU) << 24 | (uint32_t)hd[6] << 16 | (uint32_t)hd[7] << 8 | hd[8]);
+    return g->skip;
+}

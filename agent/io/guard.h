@@ -23,6 +23,8 @@ void leat_guard_init(struct leat_guard *g, bool server, int64_t now);
 bool leat_guard_bytes(struct leat_guard *g, nghttp2_session *session, const uint8_t *data,
                       size_t len);
 bool leat_guard_take(struct leat_guard *g, unsigned glitches);
+/* Bytes still to come of a DATA frame without padding that those bytes ended in; 0: of none. */
+size_t leat_guard_data(const struct leat_guard *g, int32_t *ret_stream);
 /* Puts so much back, at most up to a full purse. */
 void leat_guard_give(struct leat_guard *g, unsigned glitches);
 

@@ -12,9 +12,12 @@
 /* What chunks may cost besides their bytes: so much, and so many bytes for each byte of body. */
 #define CHUNK_OVERHEAD_MAX ((uint64_t)16 * 1024)
 #define CHUNK_OVERHEAD_PER 16
-#define REPLY_HEAD         512 /* what the headers of a reply usually need */
-#define REPLY_MAX          ((size_t)4 * 1024 * 1024)
-#define REPLY_KEPT         ((size_t)2 * 1024) /* room that an idle connection keeps for replies */
+/* A read that may bring the headers of a request brings no more of its body, which is copied then;
+ * the rest is read into its place. */
+#define HEAD_READ  ((size_t)16 * 1024)
+#define REPLY_HEAD 512 /* what the headers of a reply usually need */
+#define REPLY_MAX  ((size_t)4 * 1024 * 1024)
+#define REPLY_KEPT ((size_t)2 * 1024) /* room that an idle connection keeps for replies */
 
 static void feed(struct leat_h1 *h, const uint8_t *data, size_t len);
 
@@ -183,7 +186,7 @@ static void h1_reply(struct leat_call *c, const struct leat_reply *r)
     struct leat_h1 *h = c->peer->session;
 
     h->phase = LEAT_H1_ANSWER;
-    h->write_since = leat_clock_mono();
+    h->write_since = c->window_at;
     if (!h->complete || h->p->server->draining || !h->p->server->conf->keep_alives_enabled ||
         !llhttp_should_keep_alive(&h->parser))
         h->last = true;
@@ -351,12 +354,12 @@ static void h1_read(struct leat_peer *p, const uint8_t *data, size_t len)
 static struct leat_conn_room h1_room(struct leat_peer *p)
 {
     struct leat_h1 *h = p->session;
-    struct leat_buf *b;
 
-    if (h->phase != LEAT_H1_BODY || !h->direct || h->call->body == NULL)
-        return (struct leat_conn_room){NULL, 0};
-    b = h->call->body;
-    return (struct leat_conn_room){b->data + b->len, b->cap - b->len};
+    if (h->phase <= LEAT_H1_HEAD)
+        return (struct leat_conn_room){NULL, HEAD_READ};
+    if (h->phase == LEAT_H1_BODY && h->direct)
+        return leat_call_room(h->call, SIZE_MAX);
+    return (struct leat_conn_room){NULL, 0};
 }
 
 /* --- events of the connection */

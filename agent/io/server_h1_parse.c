@@ -235,39 +235,78 @@ const llhttp_settings_t leat_h1_parser = {
     .on_message_complete = on_complete,
 };
 
+/* The length of the line at `data` with its CRLF, when that is whole and nothing in it needs a
+ * second look; else 0, and it is looked at byte by byte. */
+static size_t plain_line(const struct leat_h1 *h, const uint8_t *data, size_t len)
+{
+    const uint8_t *end = memchr(data, '\n', len);
+    size_t n = end != NULL ? (size_t)(end - data) : 0, i = 0;
+
+    if (n == 0 || n >= REQUEST_LINE_MAX || h->head + n + 1 > HEAD_BYTES_MAX ||
+        memchr(data, '\r', n) != end - 1 || memchr(data, '\0', n) != NULL)
+        return 0;
+    if (h->lines == 0 || n == 1)
+        return n + 1;
+    while (data[i] != ':' && data[i] != ' ' && data[i] != '\t' && data[i] != '\r')
+        i++;
+    return i != 0 && data[i] == ':' ? n + 1 : 0;
+}
+
+/* Takes one byte of a line. Returns the status to refuse with, or 0. */
+static uint32_t scan_byte(struct leat_h1 *h, uint8_t b)
+{
+    uint8_t prev = h->prev;
+
+    h->prev = b;
+    h->head++;
+    if (prev == '\r' ? b != '\n' : b == '\n')
+        return 400; /* a bare CR or LF */
+    if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t'))
+        return 400; /* a folded line, or a blank in a name */
+    if (b == '\0' || (b == ':' && h->lines != 0 && h->line == 0))
+        return 400; /* a header without a name */
+    if (h->lines == 0 && h->line >= REQUEST_LINE_MAX)
+        return 414;
+    if (h->head > HEAD_BYTES_MAX)
+        return 431;
+    h->line += b != '\r' && b != '\n';
+    h->colon |= b == ':';
+    return 0;
+}
+
+/* A line has ended. True: it was the empty one after the headers. */
+static bool end_line(struct leat_h1 *h, size_t length)
+{
+    h->lines++;
+    h->line = 0;
+    h->colon = false;
+    return length == 0;
+}
+
 size_t leat_h1_scan(struct leat_h1 *h, const uint8_t *data, size_t len, bool *ret_end,
                     uint32_t *ret_status)
 {
-    *ret_end = false;
-    for (size_t i = 0; i < len; i++) {
-        uint8_t b = data[i], prev = h->prev;
+    size_t i = 0;
 
-        h->prev = b;
-        h->head++;
-        if (prev == '\r' ? b != '\n' : b == '\n') {
-            *ret_status = 400; /* a bare CR or LF */
-        } else if (h->lines != 0 && !h->colon && (b == ' ' || b == '\t')) {
-            *ret_status = 400; /* a folded line, or a blank in a name */
-        } else if (b == '\0' || (b == ':' && h->lines != 0 && h->line == 0)) {
-            *ret_status = 400; /* a header without a name */
-        } else if (h->lines == 0 && h->line >= REQUEST_LINE_MAX) {
-            *ret_status = 414;
-        } else if (h->head > HEAD_BYTES_MAX) {
-            *ret_status = 431;
-        }
-        if (*ret_status != 0)
-            return i;
-        if (b != '\n') {
-            h->line += b != '\r';
-            h->colon |= b == ':';
+    *ret_end = false;
+    while (i < len && !*ret_end) {
+        bool fresh = h->line == 0 && h->prev != '\r';
+        size_t n = fresh ? plain_line(h, data + i, len - i) : 0;
+
+        if (n != 0) {
+            h->prev = '\n';
+            h->head += n;
+            i += n;
+            *ret_end = end_line(h, n - 2);
             continue;
         }
-        *ret_end = h->line == 0;
-        h->lines++;
-        h->line = 0;
-        h->colon = false;
-        if (*ret_end)
-            return i + 1;
+        do {
+            *ret_status = scan_byte(h, data[i]);
+            if (*ret_status != 0)
+                return i;
+        } while (data[i++] != '\n' && i < len);
+        if (h->prev == '\n')
+            *ret_end = end_line(h, h->line);
     }
-    return len;
+    return i;
 }

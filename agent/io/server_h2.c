@@ -14,6 +14,9 @@
 #define CONNECTION_WINDOW (16 << 20)
 #define FRAME_SIZE        (256 << 10) /* SETTINGS_MAX_FRAME_SIZE */
 #define MAX_STREAMS       1000        /* where the setting is 0 */
+/* So much of a DATA frame is worth a read of its own; what a read between two such brings. */
+#define DIRECT_MIN ((size_t)32 * 1024)
+#define HEAD_READ  ((size_t)16 * 1024)
 /* Header blocks that are this much too long end the connection: somebody plays with HPACK. */
 #define HEAD_BOMB (4 * LEAT_HEAD_MAX)
 /* What answering and resetting for a peer's mistakes costs it (guard.c). */
@@ -366,6 +369,28 @@ static void h2_read(struct leat_peer *p, const uint8_t *data, size_t len)
     leat_h2_read(h->pump, data, len);
 }
 
+/* What is left of a large DATA frame is read into the body's own place; nghttp2 only looks at it
+ * there. Before the next one a short read, so that little of it has to be copied; while frames are
+ * small, long reads, for many of them at once. */
+static struct leat_conn_room h2_room(struct leat_peer *p)
+{
+    struct leat_h2s *h = p->session;
+    struct leat_conn_room room = {NULL, 0};
+    int32_t stream;
+    size_t left = leat_guard_data(&h->guard, &stream);
+    struct leat_call *c = left >= DIRECT_MIN ? call_of(h, stream) : NULL;
+
+    if (c != NULL)
+        room = leat_call_room(c, left);
+    if (room.len >= DIRECT_MIN) {
+        h->direct = true;
+        return room;
+    }
+    room = (struct leat_conn_room){NULL, h->direct ? HEAD_READ : 0};
+    h->direct = false;
+    return room;
+}
+
 /* The client sends nothing more, and may still read: what it asked in full is answered. */
 static void h2_ended(struct leat_peer *p)
 {
@@ -402,6 +427,7 @@ static void h2_closed(struct leat_peer *p)
 const struct leat_session_kind leat_server_h2 = {
     .open = h2_open,
     .read = h2_read,
+    .room = h2_room,
     .ended = h2_ended,
     .written = h2_written,
     .closed = h2_closed,

@@ -73,7 +73,7 @@ static bool make_room(struct leat_call *c, size_t len)
 }
 
 /* Counts against the caps first, then keeps the bytes. */
-static uint8_t *append(struct leat_call *c, const void *data, size_t len)
+static uint8_t *append_checked(struct leat_call *c, const void *data, size_t len)
 {
     uint8_t *at;
 
@@ -92,6 +92,20 @@ static uint8_t *append(struct leat_call *c, const void *data, size_t len)
     at = store(c) + c->head_len;
     memcpy(at, data, len);
     c->head_len += (uint32_t)len;
+    return at;
+}
+
+/* Mostly there is room inside the call and no cap is near. */
+static inline uint8_t *append(struct leat_call *c, const void *data, size_t len)
+{
+    uint8_t *at = c->head + c->head_len;
+
+    if (c->skip || c->too_long || c->no_memory || c->more != NULL ||
+        len > LEAT_HEAD_ROOM - c->head_len || len > LEAT_HEAD_MAX - c->head_total)
+        return append_checked(c, data, len);
+    c->head_total += len;
+    c->head_len += (uint32_t)len;
+    memcpy(at, data, len);
     return at;
 }
 
@@ -197,11 +211,11 @@ static size_t record_at(const struct leat_call *c, size_t at, struct leat_bytes 
 
 struct leat_bytes leat_head_find(const struct leat_call *c, const char *name)
 {
-    struct leat_bytes n, v;
+    struct leat_bytes n, v, wanted_name = leat_bytes_str(name);
 
     for (size_t at = 0; at < c->head_len;) {
         at = record_at(c, at, &n, &v);
-        if (leat_bytes_is(n, name))
+        if (leat_bytes_eq(n, wanted_name))
             return v;
     }
     return leat_bytes(NULL, 0);

@@ -3,6 +3,7 @@
  *
  * server.c       life of server and connections, which protocol, the clock tick, calls' public side
  * server_call.c  a request's way in: headers, route, admission, body, inflating
+ * server_refuse.c the server's own refusals
  * server_head.c  where a call keeps its request headers
  * server_reply.c what every reply carries: headers, CORS, plain texts
  * server_h1.c server_h1_parse.c       HTTP/1.1
@@ -191,18 +192,23 @@ void leat_call_discharge(struct leat_call *c); /* gives back what the call itsel
 /* Headers are complete: routes and admits. `no_body`: the request ends here. False: it was
  * answered, and may be freed. */
 bool leat_call_admit(struct leat_call *c, uint64_t content_length, bool no_body);
-/* Body bytes as they are on the wire. False: it was answered, and may be freed. */
+/* Where the next `len` bytes of the body may be read to, or fewer of them; len 0: no such place. */
+struct leat_conn_room leat_call_room(const struct leat_call *c, size_t len);
+/* Body bytes as they are on the wire; from that place they are not copied. False: it was answered,
+ * and may be freed. */
 bool leat_call_body(struct leat_call *c, const uint8_t *data, size_t len);
 /* The request is complete: goes to the service, or is answered. */
 void leat_call_end(struct leat_call *c);
+/* Refuses a call whose body or deadline is overdue at `now`: false, it may be freed. *ret_due: when
+ * to look again. Only for phases HEAD and BODY. */
+bool leat_call_in_time(struct leat_call *c, int64_t now, int64_t *ret_due);
+
+/* --- server_refuse.c */
 /* The server's own answer, by way of the service. The call may be freed. `status` 0: the reason's
  * own. */
 void leat_call_refuse(struct leat_call *c, enum leat_refusal_reason reason, uint32_t status,
                       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 const char *leat_refusal_label(enum leat_refusal_reason reason);
-/* Refuses a call whose body or deadline is overdue at `now`: false, it may be freed. *ret_due: when
- * to look again. Only for phases HEAD and BODY. */
-bool leat_call_in_time(struct leat_call *c, int64_t now, int64_t *ret_due);
 
 /* --- server_head.c: a header is opened, gets bytes of its name, then of its value, and is closed
  */
@@ -252,6 +258,7 @@ struct leat_h2s {
     size_t bomb;                                    /* bytes of the header block coming in */
     int64_t write_since;                            /* a write is pending since */
     bool leaving;                                   /* the final GOAWAY was submitted */
+    bool direct;                                    /* the last read was one into a body */
     bool blamed;                                    /* counted as ended for its behaviour */
 };
 

@@ -16,7 +16,7 @@ struct io_end {
     struct leat_text in; /* what was read */
     void (*on_opened)(struct io_end *e);
     void (*on_read)(struct io_end *e);
-    uint8_t *room; /* handed out by `room`, when set */
+    uint8_t *room; /* handed out by `room`, when its length is set */
     size_t room_len;
     int room_reads; /* reads that came into it */
 };

@@ -201,6 +201,20 @@ static void reads_into_the_room_it_is_given(void **state)
     io_pair_done(&p);
 }
 
+static void reads_no_more_at_once_than_it_is_told(void **state)
+{
+    struct io_pair p = {0};
+
+    (void)state;
+    io_pair_open(&p);
+    p.server.room_len = 4;
+    io_write(&p.client, "0123456789");
+    IO_UNTIL(p.loop, p.server.in.len == 10);
+    assert_string_equal(leat_text_get(&p.server.in), "0123456789");
+    assert_int_equal(p.server.room_reads, 3);
+    io_pair_done(&p);
+}
+
 /* However much has come: in one turn of the loop a connection reads a bounded part of it. */
 static void endless_data_leaves_the_others_their_turn(void **state)
 {
@@ -275,6 +289,7 @@ int main(void)
         cmocka_unit_test(may_be_closed_in_read_and_twice),
         cmocka_unit_test(may_be_closed_in_opened),
         cmocka_unit_test(reads_into_the_room_it_is_given),
+        cmocka_unit_test(reads_no_more_at_once_than_it_is_told),
         cmocka_unit_test(endless_data_leaves_the_others_their_turn),
         cmocka_unit_test(no_memory_for_a_write_is_the_end_of_the_connection),
         cmocka_unit_test(a_reset_is_told_in_words),

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "io/server_h1.h"
 #include "lib/io_server.h"
 
 static struct io_served s;
@@ -308,11 +309,68 @@ static void stalled_bodies_are_given_up(void **state)
     leat_clock_real();
 }
 
+/* Looks at a header block in pieces of `step` bytes. Returns how many belong to it. */
+static size_t scan(const uint8_t *data, size_t len, size_t step, bool *ret_end,
+                   uint32_t *ret_status)
+{
+    struct leat_h1 h = {.lines = 0};
+    size_t at = 0;
+
+    *ret_end = false;
+    *ret_status = 0;
+    while (at < len && !*ret_end && *ret_status == 0) {
+        size_t n = len - at < step ? len - at : step;
+
+        at += leat_h1_scan(&h, data + at, n, ret_end, ret_status);
+    }
+    return at;
+}
+
+/* Whole lines are judged at once, parts of one byte by byte: both must come to the same. */
+static void header_bytes_are_judged_alike_however_they_are_cut(void **state)
+{
+    static const char *const parts[] = {"\r\n", "\r\n", "\r\n", "a",   ":", " ",       "\t",
+                                        "\r",   "\n",   "b: c", "d:e", "f", "\r\n\r\n"};
+    uint8_t block[512];
+    size_t ends = 0, refused = 0;
+
+    (void)state;
+    leat_random_fake(4711);
+    for (int round = 0; round < 20000; round++) {
+        size_t len = 0, whole, single;
+        bool end, end1;
+        uint32_t status, status1;
+
+        while (len < sizeof block - 8 && leat_random() % 24 != 0) {
+            uint64_t pick = leat_random() % (sizeof parts / sizeof *parts + 1);
+            const char *part = pick < sizeof parts / sizeof *parts ? parts[pick] : "";
+            size_t n = *part != '\0' ? strlen(part) : leat_random() % 64 == 0;
+
+            memcpy(block + len, part, n); /* the empty one: now and then its zero byte */
+            len += n;
+        }
+        whole = scan(block, len, sizeof block, &end, &status);
+        single = scan(block, len, 1, &end1, &status1);
+        assert_int_equal(whole, single);
+        assert_int_equal(end, end1);
+        assert_int_equal(status, status1);
+        whole = scan(block, len, 7, &end, &status);
+        assert_int_equal(whole, single);
+        assert_int_equal(end, end1);
+        assert_int_equal(status, status1);
+        ends += end;
+        refused += status != 0;
+    }
+    leat_random_fake(1);
+    assert_true(ends > 1000 && refused > 1000);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(header_bytes_are_judged_alike_however_they_are_cut),
         T(bad_requests_are_refused),
         T(refusals_that_keep_the_connection),
         T(caps_of_headers),
