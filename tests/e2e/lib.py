@@ -341,6 +341,13 @@ class Sink:
         with self.lock:
             return dict(self.received[signal])
 
+    def forget(self):
+        """Nothing has arrived yet."""
+        with self.lock:
+            self.requests.clear()
+            for names in self.received.values():
+                names.clear()
+
     def wait_for(self, signal, names, limit=LIMIT):
         """Until every name was accepted at least once."""
         wanted = set(names)
