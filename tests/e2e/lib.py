@@ -4,6 +4,7 @@ Nothing here sleeps for a guessed time: everything waits for a fact, with a limi
 """
 import contextlib
 import ctypes
+import faulthandler
 import fcntl
 import gzip
 import http.client
@@ -441,5 +442,6 @@ def main():
     if not os.access(LEAT, os.X_OK):
         raise SystemExit(f"{LEAT}: no such program; set LEAT or build first")
     signals.signal(signals.SIGPIPE, signals.SIG_IGN)
+    faulthandler.register(signals.SIGTERM, chain=True)  # stopped at its limit, it says where it was
     private_network()
     unittest.main(verbosity=2)

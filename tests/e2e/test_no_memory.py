@@ -30,7 +30,7 @@ import test_metrics
 
 ROUNDS = 8        # failures per scenario, when not --long
 FAILURES_MAX = 8  # of one scenario are told, each with a new process
-HANDSHAKES = 60
+HANDSHAKES = 40
 DRAINS = 3
 STARTS = 6
 SEED = 20
