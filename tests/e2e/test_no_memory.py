@@ -573,7 +573,8 @@ class NoMemory(lib.Case):
         """What fails in each round: one allocation, some in a row, every m-th."""
         if lib.LONG:
             step = max(1, count // s.most)
-            return s.pinned + [{"first": n} for n in range(1, count + 1, step)] + [{"every": m} for m in range(2, 40)]
+            return (s.pinned + [{"first": n} for n in range(1, count + 1, step)] + [{"every": m} for m in range(2, 40)] +
+                    [{"first": n, "times": k} for k in s.in_a_row for n in range(1, count + 1, step * 5)])
         rng = random.Random(SEED)
         parts = s.rounds - 4
         singles = [rng.randrange(count * i // parts, count * (i + 1) // parts) + 1 for i in range(parts)]
