@@ -152,10 +152,10 @@ static void add_prefix(const struct debug *self, struct leat_text *out)
                      self->env->id);
 }
 
-static void write_text(struct debug *self, const struct leat_text *text)
+static void write_text(struct debug *self, const char *text, size_t len)
 {
     for (uint32_t i = 0; i < self->noutputs; i++) {
-        fwrite(text->data, 1, text->len, self->outputs[i]);
+        fwrite(text, 1, len, self->outputs[i]);
         fflush(self->outputs[i]);
     }
 }
@@ -165,6 +165,7 @@ static void show(struct debug *self, enum leat_signal signal, const struct leat_
 {
     static const char *const titles[] = {"Traces", "Metrics", "Logs"};
     struct leat_text text;
+    char instead[64]; /* there may be no memory for a sentence either */
 
     leat_text_init(&text, MAX_TEXT);
     if (self->verbosity == PRETTY) {
@@ -181,11 +182,12 @@ static void show(struct debug *self, enum leat_signal signal, const struct leat_
         leat_otlp_text_normal(signal, pieces, n, &text);
     if (self->verbosity == DETAILED)
         leat_otlp_text_detailed(signal, pieces, n, &text);
-    if (!leat_text_ok(&text)) {
-        leat_text_clear(&text);
-        leat_text_printf(&text, "%s\ttoo much to show at once\n", titles[signal]);
-    }
-    write_text(self, &text);
+    if (!leat_text_ok(&text))
+        write_text(self, instead,
+                   (size_t)snprintf(instead, sizeof instead, "%s\ttoo much to show at once\n",
+                                    titles[signal]));
+    else if (text.len > 0)
+        write_text(self, text.data, text.len);
     leat_text_done(&text);
 }
 

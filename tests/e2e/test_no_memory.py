@@ -363,6 +363,8 @@ class Reload(Scenario):
 class FanOut(Scenario):
     """test_metrics, test_debug_exporter, test_delivery: two destinations that refuse at first, debug, forward, cut batches."""
     processors = "batch: {timeout: 5ms, send_batch_size: 4, send_batch_max_size: 4}"
+    # The debug exporter had no memory for its text, and none for the sentence in its place.
+    pinned = [{"first": n, "times": 10} for n in (26, 28, 28, 28, 30)]  # which thread is first is chance
 
     def open(self):
         self.seen = set()
