@@ -2,7 +2,7 @@
  *
  * A batch is in exactly one place: `blocked` (no room in the queue yet), a collection (being joined
  * with others), `queue` (waits for a free slot), with the exporter, or `backoff` (waits to be tried
- * again; keeps its slot). */
+ * again; keeps its slot). So `busy` slots less those that wait are the attempts under way. */
 #include "flow/sender.h"
 
 #include "base/bytes.h"
@@ -13,9 +13,9 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "base/text.h"
+#include "flow/backoff.h"
 #include "flow/ledger.h"
 #include "flow/origin.h"
-#include "flow/retry.h"
 #include "flow/room.h"
 #include "flow/selfobs.h"
 #include "io/loop.h"
@@ -47,7 +47,8 @@ struct leat_sender {
     struct leat_sender_env env;
     struct leat_attempt hook;
     struct leat_timer *timer;
-    struct leat_link backoff, collections;
+    struct leat_backoff backoff;
+    struct leat_link collections;
     struct leat_map *by_key;
     struct leat_room room; /* `blocked` and `queue` */
     int batch_sizer;
@@ -157,8 +158,7 @@ static void start(struct leat_sender *s, struct leat_batch *b)
 {
     s->busy++;
     leat_gauge_add(s->obs.in_flight, 1);
-    b->tries = 0;
-    b->since = leat_clock_mono();
+    leat_backoff_start(b, leat_clock_mono());
     attempt(s, b);
 }
 
@@ -176,12 +176,15 @@ static void fill_slots(struct leat_sender *s)
     s->filling = false;
 }
 
+static bool is_idle(const struct leat_sender *s)
+{
+    return s->busy == s->backoff.waiting;
+}
+
 static void arm_timer(struct leat_sender *s)
 {
-    int64_t due = INT64_MAX, now = leat_clock_mono();
+    int64_t due = leat_backoff_next(&s->backoff, is_idle(s)), now = leat_clock_mono();
 
-    if (!leat_list_empty(&s->backoff))
-        due = LEAT_OWNER(s->backoff.next, struct leat_batch, link)->due;
     if (!leat_list_empty(&s->collections)) {
         struct collection *c = LEAT_OWNER(s->collections.next, struct collection, link);
         if (c->batch->due < due)
@@ -193,22 +196,27 @@ static void arm_timer(struct leat_sender *s)
         leat_timer_start(s->timer, due > now ? due - now : 0, 0);
 }
 
-static void back_off(struct leat_sender *s, struct leat_batch *b, int64_t delay)
+/* A probe that fails is no news: the batch was said to wait when it failed itself. */
+static void say_later(struct leat_sender *s, const struct leat_batch *b, int64_t delay,
+                      const char *why, bool probe)
 {
-    struct leat_link *at = s->backoff.prev;
+    const char *items = leat_signal_items(b->signal);
 
-    b->due = leat_clock_mono() + delay;
-    while (at != &s->backoff && LEAT_OWNER(at, struct leat_batch, link)->due > b->due)
-        at = at->prev;
-    leat_list_prepend(at, &b->link);
-    arm_timer(s);
+    if (why == NULL)
+        why = "no reason given";
+    if (probe)
+        leat_debug(s->env.id, "the destination still takes nothing, %u %s go on waiting: %s",
+                   b->items, items, why);
+    else
+        leat_warn(s->env.id, "sending %u %s failed, will try again in %.1f s at the latest: %s",
+                  b->items, items, (double)delay / LEAT_SEC, why);
 }
 
 static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_status st)
 {
-    int64_t now = leat_clock_mono();
-    int64_t delay = leat_retry_delay(&s->conf->retry_on_failure, b->tries, b->since, now,
-                                     st.retry_after_ms * LEAT_MS);
+    int64_t now = leat_clock_mono(), told = st.retry_after_ms * LEAT_MS;
+    bool probe;
+    int64_t delay = leat_backoff_delay(&s->conf->retry_on_failure, b, now, told, &probe);
 
     if (delay >= 0 && delay > b->deadline - now) {
         free_slot(s); /* by then nobody waits for it */
@@ -220,10 +228,8 @@ static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_s
         finish(s, b, st, s->stopped ? DROP_SHUTDOWN : DROP_EXHAUSTED);
         return;
     }
-    leat_warn(s->env.id, "sending %u %s failed, will try again in %.1f s: %s", b->items,
-              leat_signal_items(b->signal), (double)delay / LEAT_SEC,
-              st.why ? st.why : "no reason given");
-    back_off(s, b, delay);
+    say_later(s, b, delay, st.why, probe);
+    leat_backoff_wait(&s->backoff, b, now, delay, told);
 }
 
 /* leat_batch_cut(), and what it adds to the bytes that are held. */
@@ -285,6 +291,10 @@ static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struc
 {
     struct leat_sender *s = LEAT_OWNER(hook, struct leat_sender, hook);
 
+    if (st.outcome == LEAT_DELIVERED)
+        leat_backoff_wake(&s->backoff, leat_clock_mono());
+    else
+        leat_backoff_ended(&s->backoff, leat_clock_mono());
     switch (st.outcome) {
     case LEAT_DELIVERED:
         free_slot(s);
@@ -297,6 +307,8 @@ static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struc
         try_later(s, b, st);
         break;
     }
+    if (s->backoff.waiting > 0 && !s->stopped)
+        arm_timer(s);
 }
 
 /* --- joining */
@@ -471,6 +483,7 @@ static void on_timer(void *arg)
 {
     struct leat_sender *s = arg;
     int64_t now = leat_clock_mono();
+    struct leat_batch *b;
     struct leat_link due;
 
     leat_list_init(&due);
@@ -480,9 +493,9 @@ static void on_timer(void *arg)
             break;
         flush_collection(s, c);
     }
-    while (!leat_list_empty(&s->backoff) &&
-           LEAT_OWNER(s->backoff.next, struct leat_batch, link)->due <= now)
-        leat_list_append(&due, leat_list_pop(&s->backoff));
+    /* All of them before the first goes out: one that fails at once must not come twice. */
+    while ((b = leat_backoff_take(&s->backoff, now, is_idle(s))) != NULL)
+        leat_list_append(&due, &b->link);
     while (!leat_list_empty(&due))
         attempt(s, LEAT_OWNER(leat_list_pop(&due), struct leat_batch, link));
     fill_slots(s);
@@ -534,7 +547,7 @@ struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
     s->env = *env;
     s->hook.ended = attempt_ended;
     s->timer = leat_timer_new(env->loop, on_timer, s);
-    leat_list_init(&s->backoff);
+    leat_backoff_init(&s->backoff);
     leat_list_init(&s->collections);
     s->by_key = leat_map_new(MAX_COLLECTIONS);
     s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
@@ -580,8 +593,7 @@ void leat_sender_stop(struct leat_sender *s)
         give_back(s, b);
     while ((b = leat_room_unqueue(&s->room)) != NULL)
         give_back(s, b);
-    while (!leat_list_empty(&s->backoff)) {
-        b = LEAT_OWNER(leat_list_pop(&s->backoff), struct leat_batch, link);
+    while ((b = leat_backoff_pop(&s->backoff)) != NULL) {
         free_slot(s);
         give_back(s, b);
     }
