@@ -230,7 +230,7 @@ static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struc
         try_later(s, b, st);
         break;
     }
-    if (s->backoff.waiting > 0 && !s->stopped)
+    if (s->backoff.waiting > 0)
         arm_timer(s);
 }
 

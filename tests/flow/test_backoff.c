@@ -304,6 +304,28 @@ static void test_failing_probes_change_no_delay(void **state)
     bench_end(&b);
 }
 
+/* What was joined was due by its age, hours later: its first failure is no probe's. */
+static void test_joined_batch_grows_its_delays(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_init(&b, 1);
+    b.conf.sending_queue.has_batch = true;
+    b.conf.sending_queue.batch = (struct leat_queue_batch_conf){
+        .flush_timeout = 3600 * LEAT_SEC, .min_size = 2, .sizer = LEAT_SIZER_ITEMS};
+    b.conf.retry_on_failure.max_elapsed_time = 25 * LEAT_SEC;
+    bench_start(&b);
+    give(&b, INT64_MAX);
+    give(&b, INT64_MAX);
+    until(&b, 9900 * MS);
+    assert_int_equal(b.sink.batches, 1 + 9);
+    assert_int_equal(b.callers[0].told, 0);
+    until(&b, 10000 * MS);
+    assert_int_equal(b.callers[0].told, 1);
+    bench_end(&b);
+}
+
 /* The drawn moment (10 s) comes while the probe of 9 s is under way: the next delay is the second
  * one, 20 s from its end. */
 static void test_probe_past_the_drawn_moment_is_the_attempt(void **state)
@@ -536,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_one_probe_a_second),
         cmocka_unit_test(test_no_probe_while_one_is_under_way),
         cmocka_unit_test(test_failing_probes_change_no_delay),
+        cmocka_unit_test(test_joined_batch_grows_its_delays),
         cmocka_unit_test(test_probe_past_the_drawn_moment_is_the_attempt),
         cmocka_unit_test(test_max_elapsed_time_ends_when_it_did),
         cmocka_unit_test(test_server_asks_a_probe_for_more_than_there_is),
