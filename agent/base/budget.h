@@ -5,7 +5,11 @@
  * that took it.
  *
  * A budget may be shared out among clients (base/share.h): what is charged to a client's share is
- * charged to the whole as well, and only as long as it is fair. */
+ * charged to the whole as well, and only as long as it is fair.
+ *
+ * A budget may draw on another: what is made of admitted bodies on their way out (compressed
+ * copies) is charged to both. So that bodies which fill the one do not keep themselves from
+ * leaving, it keeps as much back as the other has ever needed, a quarter at most. */
 #ifndef LEAT_BASE_BUDGET_H
 #define LEAT_BASE_BUDGET_H
 
@@ -22,6 +26,8 @@ struct leat_budget {
     _Atomic size_t peak;
     _Atomic uint64_t refused;   /* how often leat_budget_take() said no for want of room */
     struct leat_shares *shares; /* NULL: not shared out */
+    struct leat_budget *source; /* which this one draws on; NULL: none */
+    struct leat_budget *drawer; /* which draws on this one; NULL: none */
     /* Of a share, for base/share.c: */
     struct leat_budget *whole; /* NULL: this is none */
     uint64_t client;           /* whose it is */
@@ -30,6 +36,9 @@ struct leat_budget {
 };
 
 void leat_budget_init(struct leat_budget *b, size_t limit);
+/* `b` draws on `source` from now on, before either is used: it is refused when that has no room,
+ * except for the first bytes, with which everything waits to go on. */
+void leat_budget_draw(struct leat_budget *b, struct leat_budget *source);
 bool leat_budget_take(struct leat_budget *b,
                       size_t bytes); /* false: the budget is spent, nothing was charged */
 /* The same for something that has `own` bytes charged already and grows by `bytes`. */

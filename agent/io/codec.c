@@ -13,6 +13,7 @@
 #define HINT_RATIO  64        /* a declared size is believed up to this multiple of the input */
 #define FIRST_MIN   512       /* bytes */
 #define GROW_SMALL  64 * 1024 /* tried when the budget has no room to double the output */
+#define WORK_MAX    ((size_t)1 << 20) /* bytes kept for compressing into */
 #define PEEK        32 /* bytes: looks whether more would come before the output is made larger */
 
 struct codec {
@@ -80,6 +81,7 @@ void leat_codecs_free(struct leat_codecs *c)
     leat_codec_zstd_free(c->context[LEAT_FAMILY_ZSTD]);
     leat_codec_lz4_free(c->context[LEAT_FAMILY_LZ4]);
     leat_free(c->piece);
+    leat_buf_unref(c->work);
     leat_free(c);
 }
 
@@ -252,8 +254,42 @@ enum leat_codec_result leat_inflate(struct leat_codecs *cs, enum leat_codec c, s
 
 /* --- out */
 
+/* Room for the worst case is several times what most bodies need: cutting a buffer of its own to
+ * size would leave a hole behind each. */
+static bool work_room(struct leat_codec_out *job, size_t cap)
+{
+    struct leat_codecs *cs = job->cs;
+
+    if (cap > WORK_MAX)
+        return false;
+    if (cs->work == NULL || cs->work->cap < cap) {
+        leat_buf_unref(cs->work);
+        cs->work = leat_buf_new(NULL, cap);
+    }
+    if (cs->work == NULL)
+        return false;
+    cs->work->len = 0;
+    job->out = cs->work;
+    return true;
+}
+
+/* What lies in the work room, in a buffer of its size. */
+static enum leat_codec_result take_out(const struct leat_codec_out *job, struct leat_buf **ret)
+{
+    struct leat_buf *out = leat_buf_new(job->budget, job->out->len);
+
+    if (out == NULL)
+        return leat_codec_no_memory(job->err, job->codec);
+    memcpy(out->data, job->out->data, job->out->len);
+    out->len = job->out->len;
+    *ret = out;
+    return LEAT_CODEC_OK;
+}
+
 enum leat_codec_result leat_codec_make_out(struct leat_codec_out *job, size_t cap)
 {
+    if (work_room(job, cap))
+        return LEAT_CODEC_OK;
     job->out = leat_buf_new(job->budget, cap);
     return job->out != NULL ? LEAT_CODEC_OK : leat_codec_no_memory(job->err, job->codec);
 }
@@ -293,14 +329,15 @@ bool leat_codec_next_piece(struct leat_codec_pieces *p, struct leat_bytes *ret)
 
 static enum leat_codec_result copy_out(struct leat_codec_out *job)
 {
-    enum leat_codec_result result = leat_codec_make_out(job, job->total);
-
-    for (size_t i = 0; i < job->n && result == LEAT_CODEC_OK; i++) {
+    job->out = leat_buf_new(job->budget, job->total);
+    if (job->out == NULL)
+        return leat_codec_no_memory(job->err, job->codec);
+    for (size_t i = 0; i < job->n; i++) {
         if (job->parts[i].len > 0)
             memcpy(job->out->data + job->out->len, job->parts[i].data, job->parts[i].len);
         job->out->len += job->parts[i].len;
     }
-    return result;
+    return LEAT_CODEC_OK;
 }
 
 enum leat_codec_result leat_deflate(struct leat_codecs *cs, enum leat_codec c, int level,
@@ -321,5 +358,7 @@ enum leat_codec_result leat_deflate(struct leat_codecs *cs, enum leat_codec c, i
         job.total += parts[i].len;
     }
     result = c == LEAT_CODEC_NONE ? copy_out(&job) : codecs[c].ops->deflate(&job);
+    if (job.out != NULL && job.out == cs->work)
+        return result == LEAT_CODEC_OK ? take_out(&job, ret) : result;
     return finish(result, job.out, ret, c, err);
 }

@@ -17,6 +17,7 @@ enum leat_codec_family { LEAT_FAMILY_GZIP, LEAT_FAMILY_ZSTD, LEAT_FAMILY_LZ4, LE
 struct leat_codecs {
     void *context[LEAT_FAMILIES]; /* NULL until first used */
     uint8_t *piece;               /* LEAT_CODEC_PIECE bytes, NULL until first used */
+    struct leat_buf *work;        /* where small bodies are compressed, NULL until first used */
 };
 
 /* One body on the way in. `out` grows up to `max`; the codec leaves it set on success only in the

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/budget.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/loop_uv.h"
@@ -145,6 +146,16 @@ static void listen_to_signals(struct service *s)
     }
 }
 
+static size_t telemetry_held(void *arg)
+{
+    struct service *s = arg;
+    size_t held = 0;
+
+    for (unsigned i = 0; i < s->nworkers; i++)
+        held += leat_budget_used(leat_worker_budget(s->workers[i]));
+    return held;
+}
+
 static int make_workers(struct service *s, struct leat_err *err)
 {
     const char *source;
@@ -153,6 +164,7 @@ static int make_workers(struct service *s, struct leat_err *err)
     if (leat_memory_of(s->plan, &memory, &source, err) < 0)
         return -1;
     s->workers = leat_new_array(s->nworkers, sizeof(struct leat_worker *));
+    s->thrift = leat_thrift_new(s->loop, memory, telemetry_held, s);
     for (unsigned i = 0; i < s->nworkers; i++) {
         s->workers[i] = leat_worker_new(s->plan, leat_house_of(s->house), i, s->nworkers,
                                         memory / s->nworkers, i ? s->workers[0] : NULL, err);
@@ -222,7 +234,6 @@ static int start(struct service *s, struct leat_err *err)
         return -1;
     s->end_timer = leat_timer_new(s->loop, time_is_up, s);
     s->deadline_timer = leat_timer_new(s->loop, deadline_passed, s);
-    s->thrift = leat_thrift_new(s->loop);
     s->nworkers = s->plan->own.workers ? s->plan->own.workers : leat_limits_processors();
     s->answers = leat_new_array(2 * s->nworkers, sizeof *s->answers);
     s->house = leat_house_new(s->plan, s->nworkers);

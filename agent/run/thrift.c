@@ -7,13 +7,21 @@
 #include "io/loop.h"
 
 #define EVERY   (10 * LEAT_SEC)
+#define PRESSED (LEAT_SEC / 20)
+#define CALM    LEAT_SEC           /* between looks whether there is pressure */
 #define LOOKS   3                  /* in a row, before anything is given back */
 #define WORTH   ((size_t)32 << 20) /* bytes unused, from which on it is worth it */
+#define HOLES   ((size_t)3 << 20)  /* the same, under pressure */
 #define PROGRAM ((size_t)8 << 20)  /* of what is resident: code, libraries, stacks */
 
 struct leat_thrift {
     struct leat_timer *timer;
+    size_t limit;
+    size_t (*used)(void *arg);
+    void *arg;
+    int64_t looked; /* mono ns, for idleness */
     unsigned idle;
+    bool in_vain; /* the holes are too small to be given back */
 };
 
 bool leat_thrift_look(unsigned *idle, size_t resident, size_t live)
@@ -28,25 +36,60 @@ bool leat_thrift_look(unsigned *idle, size_t resident, size_t live)
     return true;
 }
 
+bool leat_thrift_press(size_t limit, size_t resident, size_t live)
+{
+    size_t used = live + PROGRAM;
+
+    return resident > limit + PROGRAM / 2 && resident > used && resident - used >= HOLES;
+}
+
+/* False: it was hardly worth it. */
+static bool give_back(size_t before)
+{
+    size_t after, gained;
+
+    leat_mem_return();
+    after = leat_mem_resident();
+    gained = before > after ? before - after : 0;
+    if (gained < HOLES / 2)
+        return false;
+    leat_debug(NULL, "gave %zu MiB of unused memory back, %zu MiB are left", gained >> 20,
+               after >> 20);
+    return true;
+}
+
 static void look(void *arg)
 {
     struct leat_thrift *t = arg;
-    size_t before = leat_mem_resident(), after;
+    bool pressed = t->used(t->arg) > t->limit / 2;
+    int64_t now = leat_clock_mono();
+    size_t resident;
 
-    if (!leat_thrift_look(&t->idle, before, leat_mem_live()))
+    leat_timer_start(t->timer, pressed && !t->in_vain ? PRESSED : CALM, 0);
+    t->in_vain = false;
+    if (!pressed && now - t->looked < EVERY)
         return;
-    leat_mem_return();
-    after = leat_mem_resident();
-    leat_debug(NULL, "gave %zu MiB of unused memory back, %zu MiB are left",
-               before > after ? (before - after) >> 20 : 0, after >> 20);
+    resident = leat_mem_resident();
+    if (pressed && leat_thrift_press(t->limit, resident, leat_mem_live()))
+        t->in_vain = !give_back(resident);
+    if (now - t->looked < EVERY)
+        return;
+    t->looked = now;
+    if (leat_thrift_look(&t->idle, resident, leat_mem_live()))
+        give_back(resident);
 }
 
-struct leat_thrift *leat_thrift_new(struct leat_loop *l)
+struct leat_thrift *leat_thrift_new(struct leat_loop *l, size_t limit, size_t (*used)(void *arg),
+                                    void *arg)
 {
     struct leat_thrift *t = leat_new(sizeof *t);
 
     t->timer = leat_timer_new(l, look, t);
-    leat_timer_start(t->timer, EVERY, EVERY);
+    t->limit = limit;
+    t->used = used;
+    t->arg = arg;
+    t->looked = leat_clock_mono();
+    leat_timer_start(t->timer, CALM, 0);
     return t;
 }
 

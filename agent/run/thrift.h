@@ -13,11 +13,15 @@
 struct leat_loop;
 struct leat_thrift;
 
-struct leat_thrift *leat_thrift_new(struct leat_loop *l);
+/* `used` tells how many bytes of telemetry are held now (by any worker), of at most `limit`. */
+struct leat_thrift *leat_thrift_new(struct leat_loop *l, size_t limit, size_t (*used)(void *arg),
+                                    void *arg);
 void leat_thrift_free(struct leat_thrift *t); /* takes NULL */
 
 /* One look: `resident` bytes in memory, `live` of them in use. True: it is time to give back. *idle
  * counts the looks in a row that found much unused; 0 at first. */
 bool leat_thrift_look(unsigned *idle, size_t resident, size_t live);
+/* The same under pressure. */
+bool leat_thrift_press(size_t limit, size_t resident, size_t live);
 
 #endif

@@ -12,7 +12,6 @@
 #include "base/meter.h"
 #include "base/share.h"
 
-#define MIN_SCRATCH   ((size_t)16 * 1024 * 1024)
 #define HOME_CHECK_NS (5 * INT64_C(1000000))
 
 struct order {
@@ -105,7 +104,8 @@ struct leat_worker *leat_worker_new(const struct leat_plan *plan, const struct l
     }
     leat_budget_init(&w->budget, memory);
     leat_budget_share_out(&w->budget);
-    leat_budget_init(&w->scratch, memory / 4 > MIN_SCRATCH ? memory / 4 : MIN_SCRATCH);
+    leat_budget_init(&w->scratch, memory);
+    leat_budget_draw(&w->scratch, &w->budget);
     w->codecs = leat_codecs_new();
     w->meter = leat_meter_new();
     w->home_timer = leat_timer_new(w->loop, wait_for_parcels, w);

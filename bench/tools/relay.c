@@ -118,7 +118,7 @@ static void forward(struct call *k)
                          h2_nv("te", "trailers")};
     nghttp2_data_provider data;
 
-    k->body = (struct h2_body){k->data, k->len, 0};
+    k->body = (struct h2_body){.data = k->data, .len = k->len};
     data = h2_source(&k->body);
     if (nghttp2_submit_request(out->session, NULL, head, 6, &data, k) < 0)
         net_die("no stream left");

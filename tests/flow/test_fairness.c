@@ -126,12 +126,14 @@ static double refusals(void)
 
 #define NO_QUEUE                                                                                   \
     PATH_RECEIVER                                                                                  \
-    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, sending_queue: {enabled: "       \
+    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, compression: none, "             \
+    "sending_queue: {enabled: "                                                                    \
     "false}, timeout: 0s}}\n" PATH_ALL_TO("", "otlp_grpc")
 
 #define QUEUE                                                                                      \
     PATH_RECEIVER                                                                                  \
-    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, timeout: 0s, sending_queue: "    \
+    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, compression: none, timeout: "    \
+    "0s, sending_queue: "                                                                          \
     "{queue_size: 180, num_consumers: 1}}}\n" PATH_ALL_TO("", "otlp_grpc")
 
 /* The greedy one's 160 requests and the polite ones' 19 are with the destination, which holds them.
@@ -223,7 +225,8 @@ static void the_polite_are_sent_by_turns(void **state)
 #define BATCHED                                                                                    \
     PATH_RECEIVER                                                                                  \
     "processors: {batch: {send_batch_size: 1, timeout: 1h}}\n"                                     \
-    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, timeout: 0s, sending_queue: "    \
+    "exporters: {otlp_grpc: {endpoint: $G, tls: {insecure: true}, compression: none, timeout: "    \
+    "0s, sending_queue: "                                                                          \
     "{queue_size: 180, num_consumers: 1}}}\n" PATH_ALL_TO("batch", "otlp_grpc")
 
 /* The batch processor keeps what the queue refuses and takes no more of the greedy one; the polite

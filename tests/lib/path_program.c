@@ -64,6 +64,7 @@ int path_program_try(struct path_program *p, struct leat_loop *loop, const char 
     leat_budget_init(&p->budget, 1 << 28);
     leat_budget_share_out(&p->budget);
     leat_budget_init(&p->scratch, 1 << 28);
+    leat_budget_draw(&p->scratch, &p->budget);
     p->codecs = leat_codecs_new();
     p->meter = leat_meter_new();
     env = (struct leat_graph_env){.plan = p->plan,

@@ -78,9 +78,56 @@ static void threads_share_it(void **state)
     assert_in_range(atomic_load(&b.peak), 7, 12);
 }
 
+/* Bodies fill the one; what is made of them draws on it. */
+static void who_draws_has_room_kept(void **state)
+{
+    struct leat_budget bodies, copies;
+
+    (void)state;
+    leat_budget_init(&bodies, 1000);
+    leat_budget_init(&copies, 1000);
+    leat_budget_draw(&copies, &bodies);
+    assert_true(leat_budget_take(&bodies, 1000)); /* nothing was ever needed: nothing is kept */
+    assert_true(leat_budget_take(&copies, 100));  /* the first goes on whatever there is */
+    assert_int_equal(leat_budget_used(&bodies), 1100);
+    assert_false(leat_budget_take(&copies, 1));
+    assert_int_equal(leat_budget_refused(&bodies), 1);
+    leat_budget_give(&copies, 100);
+    leat_budget_give(&bodies, 1000);
+    assert_int_equal(leat_budget_used(&bodies), 0);
+
+    assert_false(leat_budget_take(&bodies, 901)); /* now it is known */
+    assert_true(leat_budget_take(&bodies, 900));
+    assert_true(leat_budget_take(&copies, 60));
+    assert_true(leat_budget_take(&copies, 40));
+    assert_false(leat_budget_take(&copies, 1));
+    assert_false(leat_budget_take(&bodies, 1));
+    leat_budget_give(&copies, 40);
+    assert_false(leat_budget_take(&bodies, 1)); /* it stays kept */
+    leat_budget_give(&copies, 60);
+    leat_budget_give(&bodies, 900);
+}
+
+static void a_quarter_is_kept_at_most(void **state)
+{
+    struct leat_budget bodies, copies;
+
+    (void)state;
+    leat_budget_init(&bodies, 1000);
+    leat_budget_init(&copies, 1000);
+    leat_budget_draw(&copies, &bodies);
+    assert_true(leat_budget_take(&copies, 900));
+    leat_budget_give(&copies, 900);
+    assert_false(leat_budget_take(&bodies, 751));
+    assert_true(leat_budget_take(&bodies, 750));
+    leat_budget_give(&bodies, 750);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_draws_has_room_kept),
+        cmocka_unit_test(a_quarter_is_kept_at_most),
         cmocka_unit_test(it_counts),
         cmocka_unit_test(threads_share_it),
     };

@@ -44,12 +44,22 @@ static void little_is_kept(void **state)
     }
 }
 
+static void under_pressure_only_holes_beyond_the_limit_count(void **state)
+{
+    (void)state;
+    assert_true(leat_thrift_press(64 * MIB, 90 * MIB, 64 * MIB));
+    assert_false(leat_thrift_press(64 * MIB, 68 * MIB, 40 * MIB)); /* within what it may have */
+    assert_false(leat_thrift_press(64 * MIB, 90 * MIB, 80 * MIB)); /* all of it is in use */
+    assert_false(leat_thrift_press(64 * MIB, 0, 64 * MIB));        /* the kernel does not say */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_when_much_lies_unused_for_long),
         cmocka_unit_test(a_busy_moment_begins_anew),
         cmocka_unit_test(little_is_kept),
+        cmocka_unit_test(under_pressure_only_holes_beyond_the_limit_count),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
