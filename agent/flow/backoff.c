@@ -100,17 +100,17 @@ static int64_t probe_of(const struct leat_backoff *w, const struct leat_batch *b
     return later(b->earliest, w->ended + LEAT_PROBE);
 }
 
-/* Of those that may be tried first of all, the one that waits least; NULL: none waits for a drawn
- * delay. It is the first of the list, but for what a server asked of it. */
+/* The first of the list that neither failed last nor must wait for its server; else who may be
+ * tried first. NULL: none waits for a drawn delay. Mostly it is one of the first two. */
 static struct leat_batch *next_probe(const struct leat_backoff *w)
 {
     struct leat_batch *best = first_of(&w->drawn);
 
     for (struct leat_link *l = w->drawn.next; l != &w->drawn; l = l->next) {
-        if (probe_of(w, batch_of(l)) < probe_of(w, best))
+        if (batch_of(l)->earliest < w->ended + LEAT_PROBE)
+            return batch_of(l);
+        if (batch_of(l)->earliest < best->earliest)
             best = batch_of(l);
-        if (probe_of(w, best) == w->ended + LEAT_PROBE)
-            break;
     }
     return best;
 }

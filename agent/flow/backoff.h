@@ -5,7 +5,8 @@
  * 1. Life wakes everybody: as soon as the destination takes anything (leat_backoff_wake()), what
  *    waits for a drawn delay is due at once.
  * 2. One probe: while no attempt is under way, the first that may be tried is due LEAT_PROBE after
- *    the last attempt ended, however long its drawn delay is.
+ *    the last attempt ended, however long its drawn delay is; not the one that failed last, if
+ *    there is another: a request that never goes through does not speak for the destination.
  *
  * Neither rule sends a batch before the moment the server asked for, nor sooner than LEAT_PROBE
  * after its own last failure: a request that is at fault itself, and a destination that sheds load,
@@ -24,7 +25,7 @@
  * Who holds what: a batch is here from leat_backoff_wait() until leat_backoff_take() or _pop(), and
  * `link`, `due`, `earliest` and `tries` are used here. Times are monotonic ns. Nothing is
  * allocated. The work per failed attempt is that of one insertion into a list that is nearly in
- * order. */
+ * order and, while none is under way, a look along those whom the server asked to wait. */
 #ifndef LEAT_FLOW_BACKOFF_H
 #define LEAT_FLOW_BACKOFF_H
 

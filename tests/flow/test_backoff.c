@@ -263,6 +263,32 @@ static void test_one_probe_a_second(void **state)
     bench_end(&b);
 }
 
+static struct leat_status poison(struct rig_sink *sink, const struct leat_batch *b)
+{
+    return rig_has(b, "a-0") ? leat_retry(14, 0, "I choke on this") : sink->answer;
+}
+
+/* A request that never goes through does not speak for the destination. */
+static void test_two_take_turns_as_probe(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_init(&b, 2);
+    b.sink.judge = poison;
+    bench_start(&b);
+    give(&b, INT64_MAX);
+    until(&b, 100 * MS);
+    give(&b, INT64_MAX);
+    b.sink.answer = leat_delivered();
+    until(&b, 1100 * MS);
+    assert_int_equal(b.sink.batches, 3);
+    assert_string_equal(b.sink.bodies, "");
+    until(&b, 2100 * MS);
+    assert_string_equal(b.sink.bodies, "b-0 ");
+    bench_end(&b);
+}
+
 static void test_no_probe_while_one_is_under_way(void **state)
 {
     struct bench b;
@@ -556,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_probe_respects_the_servers_delay),
         cmocka_unit_test(test_probe_passes_over_who_must_wait),
         cmocka_unit_test(test_one_probe_a_second),
+        cmocka_unit_test(test_two_take_turns_as_probe),
         cmocka_unit_test(test_no_probe_while_one_is_under_way),
         cmocka_unit_test(test_failing_probes_change_no_delay),
         cmocka_unit_test(test_joined_batch_grows_its_delays),
