@@ -78,6 +78,12 @@ static void give(struct bench *b, int64_t deadline)
     leat_sender_take(b->sender, batch);
 }
 
+static void give_all(struct bench *b, uint32_t n)
+{
+    while (n-- > 0)
+        give(b, INT64_MAX);
+}
+
 /* Until this moment after T0, in steps of 100 ms. What life wakes goes out in the turn after. */
 static void until(struct bench *b, int64_t moment)
 {
@@ -114,8 +120,7 @@ static void test_life_wakes_all(void **state)
     (void)state;
     bench_init(&b, 3);
     bench_start(&b);
-    for (int i = 0; i < 4; i++)
-        give(&b, INT64_MAX);
+    give_all(&b, 4);
     until(&b, 5900 * MS);
     assert_int_equal(b.sink.batches, 3 + 5);
     b.sink.answer = leat_delivered();
@@ -133,8 +138,7 @@ static void test_partial_success_is_life_too(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     b.sink.answer = leat_delivered();
     b.sink.answer.rejected = 1;
     until(&b, 1000 * MS);
@@ -153,8 +157,7 @@ static void test_what_fails_among_successes_is_tried_once_a_second(void **state)
     bench_start(&b);
     give(&b, INT64_MAX);
     b.sink.answer = leat_delivered();
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     until(&b, 900 * MS);
     assert_int_equal(b.sink.batches, 3);
     until(&b, 1000 * MS);
@@ -169,8 +172,7 @@ static void test_no_more_than_slots_go_out(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    for (int i = 0; i < 4; i++)
-        give(&b, INT64_MAX);
+    give_all(&b, 4);
     b.sink.hold = true;
     until(&b, 1000 * MS);
     assert_int_equal(b.sink.batches, 2 + 1);
@@ -252,8 +254,7 @@ static void test_one_probe_a_second(void **state)
     (void)state;
     bench_init(&b, 4);
     bench_start(&b);
-    for (int i = 0; i < 4; i++)
-        give(&b, INT64_MAX);
+    give_all(&b, 4);
     for (uint32_t n = 1; n < 10; n++) {
         until(&b, n * LEAT_SEC - 100 * MS);
         assert_int_equal(b.sink.batches, 4 + n - 1);
@@ -296,8 +297,7 @@ static void test_no_probe_while_one_is_under_way(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     b.sink.hold = true;
     until(&b, 4000 * MS);
     assert_int_equal(b.sink.batches, 2 + 1);
@@ -317,8 +317,7 @@ static void test_failing_probes_change_no_delay(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     until(&b, 9900 * MS);
     assert_int_equal(b.sink.batches, 2 + 9);
     until(&b, 10000 * MS);
@@ -342,8 +341,7 @@ static void test_joined_batch_grows_its_delays(void **state)
         .flush_timeout = 3600 * LEAT_SEC, .min_size = 2, .sizer = LEAT_SIZER_ITEMS};
     b.conf.retry_on_failure.max_elapsed_time = 25 * LEAT_SEC;
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     until(&b, 9900 * MS);
     assert_int_equal(b.sink.batches, 1 + 9);
     assert_int_equal(b.callers[0].told, 0);
@@ -384,8 +382,7 @@ static void test_max_elapsed_time_ends_when_it_did(void **state)
     bench_init(&b, 2);
     b.conf.retry_on_failure.max_elapsed_time = 25 * LEAT_SEC;
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     until(&b, 9900 * MS);
     assert_int_equal(b.callers[0].told + b.callers[1].told, 0);
     until(&b, 10000 * MS);
@@ -403,8 +400,7 @@ static void test_server_asks_a_probe_for_more_than_there_is(void **state)
     bench_init(&b, 2);
     b.conf.retry_on_failure.max_elapsed_time = 25 * LEAT_SEC;
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     b.sink.answer.retry_after_ms = 25000;
     until(&b, 1000 * MS);
     assert_int_equal(b.callers[0].told, 1);
@@ -438,8 +434,7 @@ static void test_rejected_probe_is_followed_by_the_next(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     b.sink.hold = true;
     until(&b, 1000 * MS);
     rig_sink_end(&b.sink, leat_rejected(3, "bad"));
@@ -473,8 +468,7 @@ static void test_draining_goes_on_probing(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    for (int i = 0; i < 4; i++)
-        give(&b, INT64_MAX);
+    give_all(&b, 4);
     leat_sender_drain(b.sender, on_drained, &b);
     until(&b, 1900 * MS);
     assert_false(b.drained);
@@ -494,8 +488,7 @@ static void test_stop_while_all_wait(void **state)
     (void)state;
     bench_init(&b, 2);
     bench_start(&b);
-    for (int i = 0; i < 4; i++)
-        give(&b, INT64_MAX);
+    give_all(&b, 4);
     bench_end(&b);
     assert_int_equal(b.sink.batches, 2);
 }
@@ -507,8 +500,7 @@ static void test_stop_while_a_probe_is_under_way(void **state)
     (void)state;
     bench_init(&b, 3);
     bench_start(&b);
-    for (int i = 0; i < 3; i++)
-        give(&b, INT64_MAX);
+    give_all(&b, 3);
     b.sink.hold = true;
     until(&b, 1000 * MS);
     leat_sender_stop(b.sender);
@@ -526,8 +518,7 @@ static void test_stop_while_woken(void **state)
     (void)state;
     bench_init(&b, 4);
     bench_start(&b);
-    give(&b, INT64_MAX);
-    give(&b, INT64_MAX);
+    give_all(&b, 2);
     b.sink.answer.retry_after_ms = 9000;
     give(&b, INT64_MAX);
     b.sink.hold = true;
