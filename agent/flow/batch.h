@@ -50,9 +50,9 @@ struct leat_batch {
     /* For the stage that holds the batch now; anybody else leaves them alone. */
     struct leat_link link;
     uint32_t tries;
-    int64_t since, due;     /* monotonic ns */
-    uint64_t weight;        /* what it counts for in a queue */
-    struct leat_part first; /* `parts` points here while one is enough */
+    int64_t since, due, earliest; /* monotonic ns */
+    uint64_t weight;              /* what it counts for in a queue */
+    struct leat_part first;       /* `parts` points here while one is enough */
 };
 
 /* A batch of one part. Takes over the caller's reference of `buf` (on success only). `ack` may be

@@ -2,22 +2,21 @@
  *
  * A batch is in exactly one place: `blocked` (no room in the queue yet), a collection (being joined
  * with others), `queue` (waits for a free slot), with the exporter, or `backoff` (waits to be tried
- * again; keeps its slot). */
+ * again; keeps its slot). So `busy` slots less those that wait are the attempts under way. */
 #include "flow/sender.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/meter.h"
 #include "base/text.h"
+#include "flow/backoff.h"
 #include "flow/ledger.h"
 #include "flow/origin.h"
-#include "flow/retry.h"
 #include "flow/room.h"
-#include "flow/selfobs.h"
+#include "flow/tally.h"
 #include "io/loop.h"
 
 #define FULL_RETRY_MS   1000
@@ -25,14 +24,6 @@
 #define KEY_BYTES       ((size_t)16 * 1024)
 #define UNLIMITED       UINT32_MAX
 #define MEMORY_RETRY_MS 100
-#define WARN_EVERY      (10 * LEAT_SEC)
-
-enum drop { DROP_REJECTED, DROP_EXHAUSTED, DROP_PARTIAL, DROP_SHUTDOWN, DROP_DEADLINE, DROPS };
-static const char *const drop_names[] = {"rejected", "retries_exhausted", "partial_success",
-                                         "shutdown", "deadline"};
-
-enum refusal { REFUSED_FULL, REFUSED_SHARE, REFUSED_SHUTDOWN, REFUSALS };
-static const char *const refusal_names[] = {"queue_full", "client_share", "shutdown"};
 
 /* What is being joined for one combination of metadata values. */
 struct collection {
@@ -47,15 +38,14 @@ struct leat_sender {
     struct leat_sender_env env;
     struct leat_attempt hook;
     struct leat_timer *timer;
-    struct leat_link backoff, collections;
+    struct leat_backoff backoff;
+    struct leat_link collections;
     struct leat_map *by_key;
     struct leat_room room; /* `blocked` and `queue` */
     int batch_sizer;
-    int64_t warn_after; /* monotonic ns */
     uint32_t slots, busy;
     bool filling, draining, stopped;
-    struct leat_exporter_obs obs;
-    struct leat_counter *drops[DROPS], *refusals[REFUSALS];
+    struct leat_tally tally;
     struct leat_task drained_task;
     void (*drained)(void *arg);
     void *drained_arg;
@@ -66,55 +56,6 @@ static void admit_blocked(struct leat_sender *s);
 
 /* --- the end of a batch */
 
-/* What becomes of the items: those whose caller waits are the caller's again, the others are lost
- * here. */
-static void account(struct leat_sender *s, const struct leat_batch *b, const struct leat_status *st,
-                    enum drop reason)
-{
-    struct leat_ledger *l = s->env.ledger;
-    uint64_t lost = 0;
-
-    leat_ledger_hold(l, b->signal, -(int64_t)b->items, -(int64_t)b->bytes);
-    if (st->outcome != LEAT_RETRY) {
-        leat_ledger_end(l, b, st);
-        lost = st->outcome == LEAT_REJECTED ? b->items : st->rejected;
-    } else {
-        for (uint32_t i = 0; i < b->nparts; i++) {
-            if (b->parts[i].ack == NULL)
-                lost += b->parts[i].items;
-        }
-        leat_ledger_count(l, b->signal, LEAT_FATE_REJECTED, lost);
-        leat_ledger_count(l, b->signal, LEAT_REFUSED, b->items - lost);
-    }
-    leat_count(st->outcome == LEAT_DELIVERED ? s->obs.sent : s->obs.send_failed, b->items);
-    leat_count(s->drops[reason], lost);
-}
-
-static void report(struct leat_sender *s, const struct leat_batch *b, const struct leat_status *st,
-                   enum drop reason)
-{
-    const char *why = st->why ? st->why : "no reason given";
-    const char *items = leat_signal_items(b->signal);
-
-    if (st->outcome == LEAT_DELIVERED && st->rejected > 0)
-        leat_warn(s->env.id, "the destination took the request but rejected %u of %u %s: %s",
-                  st->rejected, b->items, items, why);
-    else if (st->outcome == LEAT_DELIVERED && st->why != NULL)
-        leat_warn(s->env.id, "the destination took all %u %s, and warns: %s", b->items, items, why);
-    else if (st->outcome == LEAT_REJECTED)
-        leat_error(s->env.id, "%u %s dropped: the destination rejects them for good: %s", b->items,
-                   items, why);
-    else if (st->outcome == LEAT_RETRY && reason == DROP_DEADLINE)
-        leat_warn(s->env.id, "%u %s go back to a caller who would not wait for the next try: %s",
-                  b->items, items, why);
-    else if (st->outcome == LEAT_RETRY && reason == DROP_EXHAUSTED)
-        leat_error(s->env.id, "%u %s not delivered, no more retries left: %s", b->items, items,
-                   why);
-    else if (st->outcome == LEAT_RETRY)
-        leat_error(s->env.id, "%u %s not delivered before the program ended: %s", b->items, items,
-                   why);
-}
-
 static void check_drained(struct leat_sender *s)
 {
     if (s->drained != NULL && s->busy == 0 && !leat_room_queued(&s->room) &&
@@ -123,12 +64,11 @@ static void check_drained(struct leat_sender *s)
 }
 
 static void finish(struct leat_sender *s, struct leat_batch *b, struct leat_status st,
-                   enum drop reason)
+                   enum leat_drop reason)
 {
-    account(s, b, &st, reason);
-    report(s, b, &st, reason);
+    leat_tally_end(&s->tally, b, &st, reason);
     leat_room_leave(&s->room, b);
-    leat_gauge_set(s->obs.queue_size, s->room.size);
+    leat_gauge_set(s->tally.obs.queue_size, s->room.size);
     if (b->nparts > 1)
         st.rejected = 0; /* nobody can say whose records they were */
     leat_batch_done(b, st);
@@ -143,7 +83,7 @@ static void free_slot(struct leat_sender *s)
 {
     LEAT_CHECK(s->busy > 0);
     s->busy--;
-    leat_gauge_add(s->obs.in_flight, -1);
+    leat_gauge_add(s->tally.obs.in_flight, -1);
 }
 
 static void attempt(struct leat_sender *s, struct leat_batch *b)
@@ -156,9 +96,8 @@ static void attempt(struct leat_sender *s, struct leat_batch *b)
 static void start(struct leat_sender *s, struct leat_batch *b)
 {
     s->busy++;
-    leat_gauge_add(s->obs.in_flight, 1);
-    b->tries = 0;
-    b->since = leat_clock_mono();
+    leat_gauge_add(s->tally.obs.in_flight, 1);
+    leat_backoff_start(b, leat_clock_mono());
     attempt(s, b);
 }
 
@@ -176,12 +115,15 @@ static void fill_slots(struct leat_sender *s)
     s->filling = false;
 }
 
+static bool is_idle(const struct leat_sender *s)
+{
+    return s->busy == s->backoff.waiting;
+}
+
 static void arm_timer(struct leat_sender *s)
 {
-    int64_t due = INT64_MAX, now = leat_clock_mono();
+    int64_t due = leat_backoff_next(&s->backoff, is_idle(s)), now = leat_clock_mono();
 
-    if (!leat_list_empty(&s->backoff))
-        due = LEAT_OWNER(s->backoff.next, struct leat_batch, link)->due;
     if (!leat_list_empty(&s->collections)) {
         struct collection *c = LEAT_OWNER(s->collections.next, struct collection, link);
         if (c->batch->due < due)
@@ -193,37 +135,24 @@ static void arm_timer(struct leat_sender *s)
         leat_timer_start(s->timer, due > now ? due - now : 0, 0);
 }
 
-static void back_off(struct leat_sender *s, struct leat_batch *b, int64_t delay)
-{
-    struct leat_link *at = s->backoff.prev;
-
-    b->due = leat_clock_mono() + delay;
-    while (at != &s->backoff && LEAT_OWNER(at, struct leat_batch, link)->due > b->due)
-        at = at->prev;
-    leat_list_prepend(at, &b->link);
-    arm_timer(s);
-}
-
 static void try_later(struct leat_sender *s, struct leat_batch *b, struct leat_status st)
 {
-    int64_t now = leat_clock_mono();
-    int64_t delay = leat_retry_delay(&s->conf->retry_on_failure, b->tries, b->since, now,
-                                     st.retry_after_ms * LEAT_MS);
+    int64_t now = leat_clock_mono(), told = st.retry_after_ms * LEAT_MS;
+    bool probe;
+    int64_t delay = leat_backoff_delay(&s->conf->retry_on_failure, b, now, told, &probe);
 
     if (delay >= 0 && delay > b->deadline - now) {
         free_slot(s); /* by then nobody waits for it */
-        finish(s, b, st, DROP_DEADLINE);
+        finish(s, b, st, LEAT_DROP_DEADLINE);
         return;
     }
     if (s->stopped || !s->conf->retry_on_failure.enabled || delay < 0) {
         free_slot(s);
-        finish(s, b, st, s->stopped ? DROP_SHUTDOWN : DROP_EXHAUSTED);
+        finish(s, b, st, s->stopped ? LEAT_DROP_SHUTDOWN : LEAT_DROP_EXHAUSTED);
         return;
     }
-    leat_warn(s->env.id, "sending %u %s failed, will try again in %.1f s: %s", b->items,
-              leat_signal_items(b->signal), (double)delay / LEAT_SEC,
-              st.why ? st.why : "no reason given");
-    back_off(s, b, delay);
+    leat_tally_wait(&s->tally, b, delay, st.why, probe);
+    leat_backoff_wait(&s->backoff, b, now, delay, told);
 }
 
 /* leat_batch_cut(), and what it adds to the bytes that are held. */
@@ -256,7 +185,7 @@ static void rejected(struct leat_sender *s, struct leat_batch *b, struct leat_st
 
     if (s->stopped) {
         free_slot(s);
-        finish(s, b, st, DROP_REJECTED);
+        finish(s, b, st, LEAT_DROP_REJECTED);
         return;
     }
     if (st.too_large && b->items > 1) {
@@ -278,17 +207,21 @@ static void rejected(struct leat_sender *s, struct leat_batch *b, struct leat_st
         return;
     }
     free_slot(s);
-    finish(s, b, st, DROP_REJECTED);
+    finish(s, b, st, LEAT_DROP_REJECTED);
 }
 
 static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struct leat_status st)
 {
     struct leat_sender *s = LEAT_OWNER(hook, struct leat_sender, hook);
 
+    if (st.outcome == LEAT_DELIVERED)
+        leat_backoff_wake(&s->backoff, leat_clock_mono());
+    else
+        leat_backoff_ended(&s->backoff, leat_clock_mono());
     switch (st.outcome) {
     case LEAT_DELIVERED:
         free_slot(s);
-        finish(s, b, st, DROP_PARTIAL);
+        finish(s, b, st, LEAT_DROP_PARTIAL);
         break;
     case LEAT_REJECTED:
         rejected(s, b, st);
@@ -297,6 +230,8 @@ static void attempt_ended(struct leat_attempt *hook, struct leat_batch *b, struc
         try_later(s, b, st);
         break;
     }
+    if (s->backoff.waiting > 0)
+        arm_timer(s);
 }
 
 /* --- joining */
@@ -386,7 +321,7 @@ static void collect(struct leat_sender *s, struct leat_batch *b)
 static void admit(struct leat_sender *s, struct leat_batch *b)
 {
     leat_room_enter(&s->room, b);
-    leat_gauge_set(s->obs.queue_size, s->room.size);
+    leat_gauge_set(s->tally.obs.queue_size, s->room.size);
     if (!s->conf->sending_queue.wait_for_result)
         leat_batch_hold(b);
     if (s->conf->sending_queue.has_batch && !s->draining && !s->stopped)
@@ -403,29 +338,13 @@ static void admit_blocked(struct leat_sender *s)
         admit(s, b);
 }
 
-static void refuse(struct leat_sender *s, struct leat_batch *b, enum refusal reason,
+static void refuse(struct leat_sender *s, struct leat_batch *b, enum leat_refusal reason,
                    const char *why)
 {
     struct leat_status st = leat_retry(14, FULL_RETRY_MS, why);
 
-    leat_count(s->obs.enqueue_failed, b->items);
-    leat_count(s->refusals[reason], b->items);
-    leat_ledger_end(s->env.ledger, b, &st);
+    leat_tally_refuse(&s->tally, b, &st, reason);
     leat_batch_done(b, st);
-}
-
-/* Not for every request: who sends too many would fill the log with them. */
-static void warn_refused(struct leat_sender *s, enum leat_room_answer answer, const char *why)
-{
-    int64_t now = leat_clock_mono();
-
-    if (now < s->warn_after)
-        return;
-    s->warn_after = now + WARN_EVERY;
-    if (answer == LEAT_ROOM_FULL)
-        leat_warn(s->env.id, "%s: callers are told to retry", why);
-    else
-        leat_warn(s->env.id, "a client that sends more than its share is told to retry: %s", why);
 }
 
 /* False: refused. */
@@ -436,8 +355,8 @@ static bool there_is_room(struct leat_sender *s, struct leat_batch *b)
 
     if (answer == LEAT_ROOM_YES)
         return true;
-    warn_refused(s, answer, why);
-    refuse(s, b, answer == LEAT_ROOM_FULL ? REFUSED_FULL : REFUSED_SHARE, why);
+    leat_tally_warn_refused(&s->tally, answer, why);
+    refuse(s, b, answer == LEAT_ROOM_FULL ? LEAT_REFUSED_FULL : LEAT_REFUSED_SHARE, why);
     return false;
 }
 
@@ -447,7 +366,7 @@ void leat_sender_take(void *sender, struct leat_batch *b)
     const struct leat_queue_conf *q = &s->conf->sending_queue;
 
     if (s->stopped) {
-        refuse(s, b, REFUSED_SHUTDOWN, "shutting down");
+        refuse(s, b, LEAT_REFUSED_SHUTDOWN, "shutting down");
         return;
     }
     if (q->enabled && !q->block_on_overflow && !there_is_room(s, b))
@@ -471,6 +390,7 @@ static void on_timer(void *arg)
 {
     struct leat_sender *s = arg;
     int64_t now = leat_clock_mono();
+    struct leat_batch *b;
     struct leat_link due;
 
     leat_list_init(&due);
@@ -480,9 +400,9 @@ static void on_timer(void *arg)
             break;
         flush_collection(s, c);
     }
-    while (!leat_list_empty(&s->backoff) &&
-           LEAT_OWNER(s->backoff.next, struct leat_batch, link)->due <= now)
-        leat_list_append(&due, leat_list_pop(&s->backoff));
+    /* All of them before the first goes out: one that fails at once must not come twice. */
+    while ((b = leat_backoff_take(&s->backoff, now, is_idle(s))) != NULL)
+        leat_list_append(&due, &b->link);
     while (!leat_list_empty(&due))
         attempt(s, LEAT_OWNER(leat_list_pop(&due), struct leat_batch, link));
     fill_slots(s);
@@ -504,26 +424,6 @@ static int64_t share_of(int64_t whole, unsigned workers)
     return (whole + workers - 1) / workers;
 }
 
-static void open_counters(struct leat_sender *s)
-{
-    for (unsigned i = 0; i < DROPS; i++) {
-        struct leat_metric id = {.name = "leat_exporter_dropped_items_total",
-                                 .help = "Items lost at an exporter, by reason.",
-                                 .labels = {{"exporter", s->env.id},
-                                            {"data_type", leat_signal_name(s->env.signal)},
-                                            {"reason", drop_names[i]}}};
-        s->drops[i] = leat_meter_counter(s->env.meter, &id);
-    }
-    for (unsigned i = 0; i < REFUSALS; i++) {
-        struct leat_metric id = {.name = "leat_exporter_refused_items_total",
-                                 .help = "Items an exporter's queue did not take, by reason.",
-                                 .labels = {{"exporter", s->env.id},
-                                            {"data_type", leat_signal_name(s->env.signal)},
-                                            {"reason", refusal_names[i]}}};
-        s->refusals[i] = leat_meter_counter(s->env.meter, &id);
-    }
-}
-
 struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
                                     const struct leat_sender_env *env)
 {
@@ -534,16 +434,15 @@ struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
     s->env = *env;
     s->hook.ended = attempt_ended;
     s->timer = leat_timer_new(env->loop, on_timer, s);
-    leat_list_init(&s->backoff);
+    leat_backoff_init(&s->backoff);
     leat_list_init(&s->collections);
     s->by_key = leat_map_new(MAX_COLLECTIONS);
     s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
     leat_room_init(&s->room, share_of(q->queue_size, env->workers), q->sizer);
     s->slots = q->enabled ? (uint32_t)share_of(q->num_consumers, env->workers) : UNLIMITED;
     s->drained_task.run = tell_drained;
-    leat_exporter_obs_open(&s->obs, env->meter, env->id, env->signal);
-    leat_gauge_set(s->obs.queue_capacity, q->enabled ? s->room.capacity : 0);
-    open_counters(s);
+    leat_tally_open(&s->tally, env);
+    leat_gauge_set(s->tally.obs.queue_capacity, q->enabled ? s->room.capacity : 0);
     return s;
 }
 
@@ -565,7 +464,7 @@ void leat_sender_drain(struct leat_sender *s, void (*drained)(void *arg), void *
 
 static void give_back(struct leat_sender *s, struct leat_batch *b)
 {
-    finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), DROP_SHUTDOWN);
+    finish(s, b, leat_retry(14, FULL_RETRY_MS, "shutting down"), LEAT_DROP_SHUTDOWN);
 }
 
 void leat_sender_stop(struct leat_sender *s)
@@ -580,8 +479,7 @@ void leat_sender_stop(struct leat_sender *s)
         give_back(s, b);
     while ((b = leat_room_unqueue(&s->room)) != NULL)
         give_back(s, b);
-    while (!leat_list_empty(&s->backoff)) {
-        b = LEAT_OWNER(leat_list_pop(&s->backoff), struct leat_batch, link);
+    while ((b = leat_backoff_pop(&s->backoff)) != NULL) {
         free_slot(s);
         give_back(s, b);
     }

@@ -101,6 +101,43 @@ class Outages(lib.Case):
     def test_restart_with_wait_for_result(self):
         self.through_a_restart(", sending_queue: {wait_for_result: true}", checked_at_once=True)
 
+    # Delays of an hour: what waits for its own drawn moment arrives in none of these tests.
+    HOURS = "retry_on_failure: {initial_interval: 1h, max_interval: 1h, max_elapsed_time: 0s}"
+
+    def outage_among_sleepers(self, stop, back, sink, more=""):
+        text = lib.config(exporter(sink.port, more).replace(RETRY, self.HOURS), "[otlp_http]")
+        sinks = [sink]
+        with lib.Leat(text) as leat:
+            load = Load(leat.port("otlp", "http"))
+            load.wait_for_more(200)
+            stop()
+            leat.wait_log("will try again in ")
+            time.sleep(60 if lib.LONG else 0)  # how long it lasts must not matter
+            sinks += back()
+            load.wait_for_more(2000)  # more than the queue holds: it moves again
+            accepted = load.stop()
+            lib.wait_until(lambda: accepted <= set().union(*(s.got("logs") for s in sinks)),
+                           "all that was accepted has arrived")
+            self.assertEqual(load.failures, [])
+
+    def test_nobody_sleeps_on_when_the_destination_is_back(self):
+        with lib.Sink() as first:
+            later = []
+            self.addCleanup(lambda: [s.close() for s in later])
+
+            def back():
+                later.append(lib.Sink(port=first.port))
+                return later
+            self.outage_among_sleepers(first.close, back, first, ", sending_queue: {queue_size: 300}")
+
+    def test_nobody_sleeps_on_when_the_destination_answers_again(self):
+        awake = threading.Event()
+        awake.set()
+        with lib.Sink(lambda kind, names: awake.wait() and None) as sink:
+            self.addCleanup(awake.set)
+            self.outage_among_sleepers(awake.clear, lambda: awake.set() or [], sink,
+                                       ", timeout: 500ms, sending_queue: {queue_size: 300}")
+
     def test_a_full_queue_refuses_and_keeps_what_it_took(self):
         port = lib.free_port()
         text = lib.config(exporter(port, ", sending_queue: {queue_size: 5, num_consumers: 1}"), "[otlp_http]")
