@@ -98,11 +98,12 @@ static uint8_t *append_checked(struct leat_call *c, const void *data, size_t len
 /* Mostly there is room inside the call and no cap is near. */
 static inline uint8_t *append(struct leat_call *c, const void *data, size_t len)
 {
-    uint8_t *at = c->head + c->head_len;
+    uint8_t *at;
 
     if (c->skip || c->too_long || c->no_memory || c->more != NULL ||
         len > LEAT_HEAD_ROOM - c->head_len || len > LEAT_HEAD_MAX - c->head_total)
         return append_checked(c, data, len);
+    at = c->head + c->head_len;
     c->head_total += len;
     c->head_len += (uint32_t)len;
     memcpy(at, data, len);
