@@ -19,6 +19,11 @@
 #define HEAD_READ  ((size_t)16 * 1024)
 /* Header blocks that are this much too long end the connection: somebody plays with HPACK. */
 #define HEAD_BOMB (4 * LEAT_HEAD_MAX)
+/* A header block is no longer than what it says: each of its headers counts 32 bytes more than its
+ * name and value have. Beyond that, with some for padding, it is table size updates, of which an
+ * encoder needs two (RFC 7541 4.2), and each costs us work: so many bytes of them are a glitch. */
+#define BLOCK_MORE   320
+#define BLOCK_GLITCH 64
 /* What answering and resetting for a peer's mistakes costs it (guard.c). */
 #define COST_RESET     3
 #define COST_LONG_HEAD 50
@@ -171,6 +176,16 @@ static int go_on(struct leat_h2s *h)
     return h->p->server != NULL ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+static int block_ended(struct leat_h2s *h, size_t len)
+{
+    h->opening_since = LEAT_NEVER;
+    if (len <= h->bomb + BLOCK_MORE ||
+        leat_guard_take(&h->guard, (unsigned)((len - h->bomb) / BLOCK_GLITCH)))
+        return 0;
+    leat_h2s_abuse(h, LEAT_ENDED_HEADERS, "header blocks that say little at length");
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct leat_h2s *h = user_data;
@@ -183,8 +198,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return on_ping(h, frame->hd.flags & NGHTTP2_FLAG_ACK);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        h->opening_since = LEAT_NEVER;
+    if (frame->hd.type == NGHTTP2_HEADERS && block_ended(h, frame->hd.length) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     c = call_of(h, frame->hd.stream_id);
     if (c == NULL)
         return 0;
