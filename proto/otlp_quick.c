@@ -154,6 +154,10 @@ static inline const uint8_t *quick_short_attr(uint8_t tag, const uint8_t *p)
     /* The tags, and `value` and `value` - 2 between them: no sum here is carried over. */
     if (quick_four(v) == FOUR(B(2), 0, B(1), 0) - FOUR(0, 0, 0, 2) + value * FOUR(0, 1, 0, 1))
         return p + 2 + n;
+    if ((quick_four(v) & FOUR(0xff, 0xff, 0xff, 0)) ==
+            FOUR(B(2), 0, V(3), 0) + value * FOUR(0, 1, 0, 0) &&
+        quick_varint(v + 2, p + 2 + n) == p + 2 + n)
+        return p + 2 + n;
     return v[0] == B(2) && v[1] == value && quick_value(v + 2, p + 2 + n) ? p + 2 + n : NULL;
 }
 
@@ -245,7 +249,7 @@ static bool quick_log_record(struct leat_otlp_checker *c, const uint8_t *p, cons
     return p == e || log_record_fields(c, p, e);
 }
 
-static bool quick_event(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+static bool event_fields(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
 {
     while (p < e) {
         switch (p[0]) {
@@ -266,6 +270,17 @@ static bool quick_event(struct leat_otlp_checker *c, const uint8_t *p, const uin
         }
     }
     return p == e;
+}
+
+static bool quick_event(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
+{
+    if (p[0] == D(1))
+        p += 9;
+    if (p < e && p[0] == B(2))
+        p = quick_string(p, e);
+    if (p < e && p[0] == B(3))
+        p = quick_attrs(c, p, e);
+    return p == e || event_fields(c, p, e);
 }
 
 static bool quick_link(struct leat_otlp_checker *c, const uint8_t *p, const uint8_t *e)
@@ -405,6 +420,14 @@ static bool quick_span(struct leat_otlp_checker *c, const uint8_t *p, const uint
         p += 9;
     if (p < e && p[0] == B(9))
         p = quick_attrs(c, p, e);
+    while (p < e && p[0] == B(11))
+        p = quick_sub(c, quick_event, p, e);
+    while (p < e && p[0] == B(13))
+        p = quick_sub(c, quick_link, p, e);
+    if (p < e && p[0] == B(15))
+        p = quick_sub(c, quick_status, p, e);
+    if (p < e && p[0] == (F(0) | 0x80) && p[1] == 1) /* flags, see below */
+        p += 6;
     return p == e || span_fields(c, p, e);
 }
 
