@@ -104,18 +104,30 @@ char *leat_strdup(const char *text)
     return leat_strndup(text, strlen(text));
 }
 
+/* NULL: `take` gave no memory. */
+__attribute__((format(printf, 2, 0))) static char *format(void *(*take)(size_t size),
+                                                          const char *fmt, va_list ap)
+{
+    va_list again;
+    char *text;
+    int len;
+
+    va_copy(again, ap);
+    len = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    text = take((size_t)(len < 0 ? 0 : len) + 1);
+    if (text != NULL && vsnprintf(text, (size_t)(len < 0 ? 0 : len) + 1, fmt, ap) < 0)
+        text[0] = '\0';
+    return text;
+}
+
 char *leat_format(const char *fmt, ...)
 {
     va_list ap;
     char *text;
-    int len;
 
     va_start(ap, fmt);
-    len = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    text = leat_new((size_t)(len < 0 ? 0 : len) + 1);
-    va_start(ap, fmt);
-    vsnprintf(text, (size_t)(len < 0 ? 0 : len) + 1, fmt, ap);
+    text = format(leat_new, fmt, ap);
     va_end(ap);
     return text;
 }
@@ -153,16 +165,9 @@ char *leat_try_format(const char *fmt, ...)
 {
     va_list ap;
     char *text;
-    int len;
 
     va_start(ap, fmt);
-    len = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    text = len < 0 ? NULL : leat_try((size_t)len + 1);
-    if (text == NULL)
-        return NULL;
-    va_start(ap, fmt);
-    vsnprintf(text, (size_t)len + 1, fmt, ap);
+    text = format(leat_try, fmt, ap);
     va_end(ap);
     return text;
 }
