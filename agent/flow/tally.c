@@ -103,24 +103,28 @@ void leat_tally_warn_refused(struct leat_tally *t, enum leat_room_answer answer,
         leat_warn(t->id, "a client that sends more than its share is told to retry: %s", why);
 }
 
+/* One of the counters of items that differ in their reason. */
+static struct leat_counter *counter(const struct leat_sender_env *env, const char *name,
+                                    const char *help, const char *reason)
+{
+    struct leat_metric id = {.name = name,
+                             .help = help,
+                             .labels = {{"exporter", env->id},
+                                        {"data_type", leat_signal_name(env->signal)},
+                                        {"reason", reason}}};
+
+    return leat_meter_counter(env->meter, &id);
+}
+
 static void open_counters(struct leat_tally *t, const struct leat_sender_env *env)
 {
-    for (unsigned i = 0; i < LEAT_DROPS; i++) {
-        struct leat_metric id = {.name = "leat_exporter_dropped_items_total",
-                                 .help = "Items lost at an exporter, by reason.",
-                                 .labels = {{"exporter", t->id},
-                                            {"data_type", leat_signal_name(env->signal)},
-                                            {"reason", drop_names[i]}}};
-        t->drops[i] = leat_meter_counter(env->meter, &id);
-    }
-    for (unsigned i = 0; i < LEAT_REFUSALS; i++) {
-        struct leat_metric id = {.name = "leat_exporter_refused_items_total",
-                                 .help = "Items an exporter's queue did not take, by reason.",
-                                 .labels = {{"exporter", t->id},
-                                            {"data_type", leat_signal_name(env->signal)},
-                                            {"reason", refusal_names[i]}}};
-        t->refusals[i] = leat_meter_counter(env->meter, &id);
-    }
+    for (unsigned i = 0; i < LEAT_DROPS; i++)
+        t->drops[i] = counter(env, "leat_exporter_dropped_items_total",
+                              "Items lost at an exporter, by reason.", drop_names[i]);
+    for (unsigned i = 0; i < LEAT_REFUSALS; i++)
+        t->refusals[i] =
+            counter(env, "leat_exporter_refused_items_total",
+                    "Items an exporter's queue did not take, by reason.", refusal_names[i]);
 }
 
 void leat_tally_open(struct leat_tally *t, const struct leat_sender_env *env)

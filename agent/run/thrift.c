@@ -21,7 +21,6 @@ struct leat_thrift {
     void *arg;
     int64_t looked; /* mono ns, for idleness */
     unsigned idle;
-    bool in_vain; /* the holes are too small to be given back */
 };
 
 bool leat_thrift_look(unsigned *idle, size_t resident, size_t live)
@@ -58,25 +57,35 @@ static bool give_back(size_t before)
     return true;
 }
 
+static void look_at_idleness(struct leat_thrift *t)
+{
+    size_t resident = leat_mem_resident();
+
+    if (leat_thrift_look(&t->idle, resident, leat_mem_live()))
+        give_back(resident);
+}
+
+/* False: the holes are too small to be given back. */
+static bool look_at_pressure(struct leat_thrift *t)
+{
+    size_t resident = leat_mem_resident();
+
+    return !leat_thrift_press(t->limit, resident, leat_mem_live()) || give_back(resident);
+}
+
 static void look(void *arg)
 {
     struct leat_thrift *t = arg;
     bool pressed = t->used(t->arg) > t->limit / 2;
-    int64_t now = leat_clock_mono();
-    size_t resident;
+    int64_t now = leat_clock_mono(), next = CALM;
 
-    leat_timer_start(t->timer, pressed && !t->in_vain ? PRESSED : CALM, 0);
-    t->in_vain = false;
-    if (!pressed && now - t->looked < EVERY)
-        return;
-    resident = leat_mem_resident();
-    if (pressed && leat_thrift_press(t->limit, resident, leat_mem_live()))
-        t->in_vain = !give_back(resident);
-    if (now - t->looked < EVERY)
-        return;
-    t->looked = now;
-    if (leat_thrift_look(&t->idle, resident, leat_mem_live()))
-        give_back(resident);
+    if (pressed && look_at_pressure(t))
+        next = PRESSED;
+    if (now - t->looked >= EVERY) {
+        t->looked = now;
+        look_at_idleness(t);
+    }
+    leat_timer_start(t->timer, next, 0);
 }
 
 struct leat_thrift *leat_thrift_new(struct leat_loop *l, size_t limit, size_t (*used)(void *arg),

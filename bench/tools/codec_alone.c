@@ -28,6 +28,23 @@ static int64_t cpu_now(void)
 
 static uint8_t *to;
 
+/* zlib's level 1: also the size that outputs are compared with. */
+static size_t zlib_out(uint8_t *data, size_t len)
+{
+    static z_stream z;
+
+    if ((z.state == NULL ? deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY)
+                         : deflateReset(&z)) != Z_OK)
+        net_die("zlib failed");
+    z.next_in = data;
+    z.avail_in = (unsigned)len;
+    z.next_out = to;
+    z.avail_out = (unsigned)ROOM;
+    if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+        net_die("zlib failed");
+    return z.total_out;
+}
+
 #ifdef LEAT_HAVE_ISAL
 static size_t gzip_in(uint8_t *data, size_t len)
 {
@@ -81,18 +98,7 @@ static size_t gzip_in(uint8_t *data, size_t len)
 
 static size_t gzip_out(uint8_t *data, size_t len)
 {
-    static z_stream z;
-
-    if ((z.state == NULL ? deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY)
-                         : deflateReset(&z)) != Z_OK)
-        net_die("zlib failed");
-    z.next_in = data;
-    z.avail_in = (unsigned)len;
-    z.next_out = to;
-    z.avail_out = (unsigned)ROOM;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END)
-        net_die("zlib failed");
-    return z.total_out;
+    return zlib_out(data, len);
 }
 #endif
 
@@ -119,25 +125,6 @@ static size_t zstd_out(uint8_t *data, size_t len)
     n = ZSTD_compressCCtx(c, to, ROOM, data, len, ZSTD_LEVEL);
     if (ZSTD_isError(n))
         net_die("zstd failed");
-    return n;
-}
-
-/* zlib's level 1, for the size that outputs are compared with. */
-static size_t zlib_size(uint8_t *data, size_t len)
-{
-    z_stream z = {0};
-    size_t n;
-
-    if (deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        net_die("zlib failed");
-    z.next_in = data;
-    z.avail_in = (unsigned)len;
-    z.next_out = to;
-    z.avail_out = (unsigned)ROOM;
-    if (deflate(&z, Z_FINISH) != Z_STREAM_END)
-        net_die("zlib failed");
-    n = z.total_out;
-    deflateEnd(&z);
     return n;
 }
 
@@ -170,6 +157,6 @@ int main(int argc, char **argv)
     printf("{\"rounds\": %zu, \"in_ns\": %lld, \"out_ns\": %lld, \"out_bytes\": %zu, "
            "\"zlib1_bytes\": %zu}\n",
            rounds, (long long)(in_ns / (int64_t)rounds), (long long)(out_ns / (int64_t)rounds), out,
-           zlib_size(plain, plain_len));
+           zlib_out(plain, plain_len));
     return 0;
 }
