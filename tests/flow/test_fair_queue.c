@@ -51,18 +51,7 @@ static int setup(void **state)
 
 static void start(void)
 {
-    struct leat_sender_env env = {
-        .id = "test/1",
-        .signal = LEAT_LOGS,
-        .exporter = b.sink.outlet,
-        .loop = b.rig.loop,
-        .budget = &b.rig.budget,
-        .meter = b.rig.meter,
-        .ledger = &b.rig.ledger,
-        .workers = 1,
-    };
-
-    b.sender = leat_sender_new(&b.conf, &env);
+    b.sender = rig_sender(&b.rig, &b.sink, &b.conf);
 }
 
 /* Also checks, in leat_room_done() and rig_close(), that no client holds anything. */

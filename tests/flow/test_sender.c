@@ -44,18 +44,7 @@ static void bench_init(struct bench *b)
 
 static void bench_start(struct bench *b)
 {
-    struct leat_sender_env env = {
-        .id = "test/1",
-        .signal = LEAT_LOGS,
-        .exporter = b->sink.outlet,
-        .loop = b->rig.loop,
-        .budget = &b->rig.budget,
-        .meter = b->rig.meter,
-        .ledger = &b->rig.ledger,
-        .workers = 1,
-    };
-
-    b->sender = leat_sender_new(&b->conf, &env);
+    b->sender = rig_sender(&b->rig, &b->sink, &b->conf);
 }
 
 static void give(struct bench *b, const char *name, uint32_t items, struct rig_caller *c)

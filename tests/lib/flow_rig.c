@@ -1,5 +1,6 @@
 /* What flow tests stand on. */
 #include "lib/flow_rig.h"
+#include "flow/sender.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -162,6 +163,23 @@ void rig_open(struct rig *r)
                                .meter = r->meter,
                                .ledger = &r->ledger,
                                .workers = 1};
+}
+
+struct leat_sender *rig_sender(struct rig *r, const struct rig_sink *s,
+                               const struct leat_sender_conf *conf)
+{
+    struct leat_sender_env env = {
+        .id = "test/1",
+        .signal = LEAT_LOGS,
+        .exporter = s->outlet,
+        .loop = r->loop,
+        .budget = &r->budget,
+        .meter = r->meter,
+        .ledger = &r->ledger,
+        .workers = 1,
+    };
+
+    return leat_sender_new(conf, &env);
 }
 
 void rig_close(struct rig *r)

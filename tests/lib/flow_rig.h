@@ -54,6 +54,11 @@ struct rig {
 };
 void rig_open(struct rig *r);
 void rig_close(struct rig *r); /* checks that the books balance and the budget is empty */
+/* A sender of logs "test/1" before this outlet. The caller frees it. */
+struct leat_sender;
+struct leat_sender_conf;
+struct leat_sender *rig_sender(struct rig *r, const struct rig_sink *s,
+                               const struct leat_sender_conf *conf);
 /* Turns the loop until *flag is at least `value`; fails after 10 s. */
 void rig_until(struct rig *r, const volatile uint32_t *flag, uint32_t value);
 void rig_until_told(struct rig *r, const struct rig_caller *c);
