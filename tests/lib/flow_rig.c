@@ -1,6 +1,5 @@
 /* What flow tests stand on. */
 #include "lib/flow_rig.h"
-#include "flow/sender.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/meter.h"
 #include "base/share.h"
 #include "flow/ledger.h"
+#include "flow/sender.h"
 #include "lib/path_records.h"
 
 #define PATIENCE (10 * LEAT_SEC)
