@@ -9,27 +9,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "base/text.h"
-
-/* --- names */
-
-enum leat_prom_label_rule {
-    /* Series in remote write: what is no letter, digit or _ becomes _; runs of _ are one; a leading
-     * digit gets "key_" before it, a leading _ "key"; __reserved__ keeps its outer underscores. */
-    LEAT_PROM_LABEL_WRITE,
-    /* The scrape page, and target_info everywhere: one _ for each character that is not legal, runs
-     * stay, a leading _ stays, a leading digit gets "key_" before it. */
-    LEAT_PROM_LABEL_PAGE,
-    /* UTF-8 strategies: the key itself (Leat: well-formed, as leat_prom_add_utf8). */
-    LEAT_PROM_LABEL_UTF8,
-};
-
-/* Appends the label name for an attribute's key. false, and `out` is as it was: the key is empty,
- * or nothing but underscores would be left; or it did not fit and leat_text_ok(out) is false. */
-bool leat_prom_label_name(enum leat_prom_label_rule rule, struct leat_bytes key,
-                          struct leat_text *out);
-
-/* --- sets */
+#include "proto/prom_label.h"
 
 #define LEAT_PROM_LABELS      256                /* labels of one series, all sources together */
 #define LEAT_PROM_LABEL_BYTES ((size_t)64 << 10) /* names and values of one series, made anew */
@@ -43,9 +23,14 @@ struct leat_prom_label_conf {
     bool page;            /* the rules of the scrape page, else those of remote write */
     bool utf8;            /* the strategy keeps names */
     bool no_scope;        /* disable_scope_info, without_scope_info */
-    bool resource;        /* resource_to_telemetry_conversion.enabled */
+    bool info_as_series;  /* remote write 2.0: target_info's names by the rule of all series */
+    bool resource;        /* resource_to_telemetry_conversion.enabled; the resource's value wins */
     bool exclude_service; /* ….exclude_service_attributes: not service.{name,namespace,instance.id}
                            */
+    /* resource_constant_labels, where `resource` is set too: keys that fit one of `included` (any
+     * when there are none) and none of `excluded`; * stands for any characters, ? for one. */
+    const char *const *included, *const *excluded;
+    uint32_t included_count, excluded_count;
     /* external_labels, const_labels: added where a series has no such label. Names are label names
      * already; in any order. */
     const struct leat_prom_label *constants;

@@ -27,6 +27,15 @@ static inline bool leat_prom_strategy_is_utf8(enum leat_prom_strategy s)
     return s == LEAT_PROM_UTF8_SUFFIXES || s == LEAT_PROM_UTF8;
 }
 
+/* The letters and digits that names may have in every place but the first. */
+static inline bool leat_prom_alnum(uint8_t c)
+{
+    return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10;
+}
+
+/* Nothing but underscores, or nothing at all. */
+bool leat_prom_only_underscores(struct leat_bytes name);
+
 /* How an exporter names its metrics. The namespace may be empty; Leat: what is not legal in it is
  * replaced (upstream prefixes it as it is where suffixes are on). */
 struct leat_prom_naming {
