@@ -298,6 +298,10 @@ static void test_constants(void **state)
     (void)state;
     labels(&conf, "", "", "a=c job=cj zone=z1");
     labels(&conf, "service.name=s", "a=p", "a=p job=s zone=z1");
+    labels(&conf, "", "a=&zone=", "a=c job=cj zone=z1"); /* empty: not there */
+    conf.resource = true;
+    labels(&conf, "a=&service.name=", "a=p&zone=z2", "a=c job=cj zone=z2");
+    conf.resource = false;
     conf.page = true;
     labels(&conf, "service.name=s", "a=p", "a=p job=s zone=z1");
     labels(&conf, "", "a=", "a= job=cj zone=z1");
