@@ -558,16 +558,16 @@ static enum leat_prom_labels_result add_others(struct leat_prom_labels *b,
     return r;
 }
 
-/* Says whether the labels that were made tell one target from another. */
+/* Says whether this is a target that can be told from others. */
 static bool is_target(const struct leat_prom_labels *b)
 {
-    unsigned found = 0;
+    uint32_t found = 0;
 
-    for (uint32_t i = 0; i < b->common_count; i++) {
-        const struct leat_prom_label *l = &b->common[i];
-        if (l->value.len != 0 &&
-            (leat_bytes_is(l->name, "job") || leat_bytes_is(l->name, "instance")))
-            found++;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->entry[i];
+        if (b->conf->page ? e->rank == SERVICE
+                          : leat_bytes_is(e->name, "job") || leat_bytes_is(e->name, "instance"))
+            found += e->value.len != 0;
     }
     return found >= (b->conf->page ? 2 : 1);
 }

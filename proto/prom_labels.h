@@ -87,9 +87,10 @@ struct leat_prom_set leat_prom_labels_series(struct leat_prom_labels *b, struct 
                                              struct leat_bytes extra, struct leat_bytes value);
 
 /* Makes the labels of target_info for a resource (independent of the calls above, which must be
- * made anew after it); take them with _common or _series. NONE: remote write needs a job or an
- * instance and one attribute more; the page needs both, as two resources with the same job and no
- * instance would be one series. */
+ * made anew after it); take them with _common or _series. NONE: remote write needs a label job
+ * or instance, wherever it comes from, and one attribute more; the page needs service.name and
+ * service.instance.id, as two resources with one job and no instance would be the same series
+ * there. */
 enum leat_prom_labels_result leat_prom_labels_info(struct leat_prom_labels *b,
                                                    struct leat_bytes resource);
 

@@ -433,11 +433,14 @@ static void test_info(void **state)
     info(&write_conf, "service.name=&host.name=h", NULL);
     info(&write_conf, "service.name=s&e=", "job=s");
     info(&write_conf, "", NULL);
+    info(&write_conf, "job=j&a=1", "a=1 job=j");
     info(&with, "service.name=s&a=1", "a=1 job=s zone=z1");
     with.page = true;
     info(&with, "service.name=s&service.instance.id=i&a..b=1&e=", "a__b=1 e= instance=i job=s");
     info(&with, "service.name=s&service.instance.id=i", "instance=i job=s");
     info(&with, "service.name=s&a=1", NULL);
+    info(&with, "service.name=s&instance=i&a=1", NULL);
+    info(&with, "job=j&instance=i&a=1", NULL);
     info(&with, "service.name=s&service.instance.id=&a=1", NULL);
 }
 
