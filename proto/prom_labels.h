@@ -11,6 +11,11 @@
 #include "base/bytes.h"
 #include "proto/prom_label.h"
 
+/* Of several sources of one label the first that has it: the scope's otel_scope_…; job and instance
+ * from service.*; the attributes of the point (and of the resource, where they are copied); the
+ * constants. Attributes that give one name are joined, in the order of their keys: "1;2" (Leat: on
+ * the page too, where upstream drops the point, as it does for any two labels of one name). What is
+ * empty is no label in remote write, and stays on the page. */
 #define LEAT_PROM_LABELS      256                /* labels of one series, all sources together */
 #define LEAT_PROM_LABEL_BYTES ((size_t)64 << 10) /* names and values of one series, made anew */
 
