@@ -7,6 +7,7 @@ extern const struct leat_component leat_receiver_otlp;
 extern const struct leat_component leat_receiver_nop;
 extern const struct leat_component leat_processor_batch;
 extern const struct leat_component leat_processor_memory_limiter;
+extern const struct leat_component leat_processor_delta_to_cumulative;
 extern const struct leat_component leat_exporter_otlp_grpc;
 extern const struct leat_component leat_exporter_otlp_http;
 extern const struct leat_component leat_exporter_debug;
@@ -24,6 +25,7 @@ const struct leat_component *const leat_components[] = {
     &leat_receiver_nop,
     &leat_processor_batch,
     &leat_processor_memory_limiter,
+    &leat_processor_delta_to_cumulative,
     &leat_exporter_otlp_grpc,
     &leat_exporter_otlp_http,
     &leat_exporter_debug,
