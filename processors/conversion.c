@@ -274,19 +274,29 @@ static int convert_part(struct leat_conversion *c, struct leat_batch *batch, uin
     return 0;
 }
 
+static void refuse(const struct leat_env *env, struct leat_batch *batch, const char *why)
+{
+    struct leat_status status = leat_retry(14, RETRY_MS, why);
+
+    leat_ledger_end(env->ledger, batch, &status);
+    leat_batch_done(batch, status);
+}
+
 void leat_conversion_take(struct leat_conversion *c, const struct leat_env *env,
                           struct leat_batch *batch)
 {
-    struct leat_status status = leat_retry(14, RETRY_MS, "no memory to convert metrics with");
     uint32_t dropped = 0;
     bool refused = false;
 
+    if (c->closed) {
+        refuse(env, batch, "shutting down");
+        return;
+    }
     for (uint32_t i = 0; i < batch->nparts && !refused; i++)
         refused = convert_part(c, batch, i, &dropped) < 0;
     leat_ledger_count(env->ledger, LEAT_METRICS, LEAT_FILTERED, dropped);
     if (refused) {
-        leat_ledger_end(env->ledger, batch, &status);
-        leat_batch_done(batch, status);
+        refuse(env, batch, "no memory to convert metrics with");
         return;
     }
     if (dropped > 0)
@@ -300,4 +310,5 @@ void leat_conversion_take(struct leat_conversion *c, const struct leat_env *env,
 void leat_conversion_done(struct leat_conversion *c)
 {
     leat_point_room_done(&c->room);
+    c->closed = true;
 }

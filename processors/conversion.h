@@ -25,6 +25,7 @@ struct leat_conversion {
     void (*unreadable)(void *self);
 
     struct leat_point_room room; /* private */
+    bool closed;
 };
 
 /* Converts the batch and sends it on. Points that are dropped are counted as filtered, and metrics
@@ -32,6 +33,7 @@ struct leat_conversion {
  * "delivered". No memory: all is refused with "retry". */
 void leat_conversion_take(struct leat_conversion *c, const struct leat_env *env,
                           struct leat_batch *batch);
+/* What comes afterwards (other workers' batches may) is refused. */
 void leat_conversion_done(struct leat_conversion *c);
 
 #endif

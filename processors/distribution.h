@@ -7,8 +7,9 @@
 #include "proto/metric_point.h"
 
 #define LEAT_EXPONENTIAL_WIDTH 160u /* buckets on each side of a sum; fewer by a coarser scale */
-#define LEAT_EXPONENTIAL_SCALE 100  /* no scale beyond this, or below its negative, means anything \
-                                     */
+#define LEAT_EXPONENTIAL_SCALE                                                                     \
+    100 /* no scale beyond this, or below its negative, means anything                             \
+         */
 
 /* It can be computed with: an exponential histogram's scale and offsets are within bounds. */
 bool leat_distribution_is_sane(const struct leat_point *p);

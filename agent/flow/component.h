@@ -76,7 +76,8 @@ struct leat_component {
     size_t conf_size, self_size; /* the house allocates both, zeroed */
     const char
         *missing;  /* why it cannot run here (built without its library, retired); NULL: it can */
-    bool single;   /* one instance only, in worker 0: a file, a Unix socket */
+    bool single;   /* one instance only, in worker 0: a file, a Unix socket, the state of a stream.
+                      Other workers' batches come to it by reference, and go on from there */
     size_t sender; /* exporters: offset + 1 of a struct leat_sender_conf in conf: the house puts a
                       sender (queue, batch, retry) before it. 0: none */
 
@@ -87,10 +88,12 @@ struct leat_component {
     /* Processors, exporters, connectors. */
     void (*take)(void *self, struct leat_batch *batch);
     /* Take nothing new from outside, finish what is inside, then call drained(house), at once or
-     * later. NULL: nothing to finish. */
+     * later. NULL: nothing to finish. What comes from inside is still taken, and passed on without
+     * waiting for more; processors and connectors may be asked a second time after they have
+     * answered, when other workers have sent something through them meanwhile. */
     void (*drain)(void *self, void (*drained)(void *house), void *house);
     /* Whatever is still inside is told LEAT_RETRY. Callbacks of this instance must not run
-     * afterwards. */
+     * afterwards. To a single one other workers' batches may still come: told LEAT_RETRY, too. */
     void (*close)(void *self);
     /* Extensions that authenticate. */
     const struct leat_authenticator *(*authenticator)(void *self);
