@@ -8,6 +8,7 @@ extern const struct leat_component leat_receiver_nop;
 extern const struct leat_component leat_processor_batch;
 extern const struct leat_component leat_processor_memory_limiter;
 extern const struct leat_component leat_processor_delta_to_cumulative;
+extern const struct leat_component leat_processor_cumulative_to_delta;
 extern const struct leat_component leat_exporter_otlp_grpc;
 extern const struct leat_component leat_exporter_otlp_http;
 extern const struct leat_component leat_exporter_debug;
@@ -26,6 +27,7 @@ const struct leat_component *const leat_components[] = {
     &leat_processor_batch,
     &leat_processor_memory_limiter,
     &leat_processor_delta_to_cumulative,
+    &leat_processor_cumulative_to_delta,
     &leat_exporter_otlp_grpc,
     &leat_exporter_otlp_http,
     &leat_exporter_debug,
