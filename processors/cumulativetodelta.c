@@ -1,4 +1,4 @@
-/* cumulative_to_delta processor: of cumulative monotonic sums and histograms, what was added since
+/* cumulativetodelta processor: of cumulative monotonic sums and histograms, what was added since
  * the point before.
  *
  * Source of keys and semantics: contrib processor/cumulativetodeltaprocessor. One instance for all
@@ -218,6 +218,12 @@ static void check(const void *conf_, struct leat_check *c)
     leat_metric_filter_check(&conf->exclude, "exclude", c);
 }
 
+static void deltas(const void *conf, struct leat_deltas *ret)
+{
+    (void)conf;
+    ret->makes = LEAT_DELTA_SUMS | LEAT_DELTA_HISTOGRAMS;
+}
+
 static void cumulative_take(void *self, struct leat_batch *batch)
 {
     struct cumulative *c = self;
@@ -281,9 +287,9 @@ static void cumulative_close(void *self)
     leat_conversion_done(&c->conversion);
 }
 
-const struct leat_component leat_processor_cumulative_to_delta = {
-    .type = "cumulative_to_delta",
-    .aliases = (const char *const[]){"cumulativetodelta", NULL},
+const struct leat_component leat_processor_cumulativetodelta = {
+    .type = "cumulativetodelta",
+    .aliases = (const char *const[]){"cumulative_to_delta", NULL},
     .kind = LEAT_PROCESSOR,
     .signals = LEAT_METRICS_BIT,
     .summary = "Makes deltas of cumulative monotonic sums and histograms.",
@@ -292,6 +298,7 @@ const struct leat_component leat_processor_cumulative_to_delta = {
     .self_size = sizeof(struct cumulative),
     .single = true,
     .check = check,
+    .deltas = deltas,
     .open = cumulative_open,
     .take = cumulative_take,
     .close = cumulative_close,

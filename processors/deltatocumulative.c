@@ -1,4 +1,4 @@
-/* delta_to_cumulative processor: delta sums and histograms are added up, stream by stream.
+/* deltatocumulative processor: delta sums and histograms are added up, stream by stream.
  *
  * Source of keys, names of metrics and semantics: contrib processor/deltatocumulativeprocessor;
  * data model, "Sums: Delta-to-Cumulative". One instance for all workers: a stream has one owner,
@@ -180,6 +180,12 @@ static bool wants(void *self, const struct leat_metric_head *head)
 
 /* --- life */
 
+static void deltas(const void *conf, struct leat_deltas *ret)
+{
+    (void)conf;
+    ret->turns = LEAT_DELTAS_ALL;
+}
+
 static void delta_take(void *self, struct leat_batch *batch)
 {
     struct delta *d = self;
@@ -251,9 +257,9 @@ static void delta_close(void *self)
     leat_conversion_done(&d->conversion);
 }
 
-const struct leat_component leat_processor_delta_to_cumulative = {
-    .type = "delta_to_cumulative",
-    .aliases = (const char *const[]){"deltatocumulative", NULL},
+const struct leat_component leat_processor_deltatocumulative = {
+    .type = "deltatocumulative",
+    .aliases = (const char *const[]){"delta_to_cumulative", NULL},
     .kind = LEAT_PROCESSOR,
     .signals = LEAT_METRICS_BIT,
     .summary = "Adds up delta sums and histograms, so that they become cumulative.",
@@ -261,6 +267,7 @@ const struct leat_component leat_processor_delta_to_cumulative = {
     .conf_size = sizeof(struct delta_conf),
     .self_size = sizeof(struct delta),
     .single = true,
+    .deltas = deltas,
     .open = delta_open,
     .take = delta_take,
     .close = delta_close,

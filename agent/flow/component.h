@@ -58,6 +58,22 @@ struct leat_env {
     unsigned worker, workers;
 };
 
+/* Kinds of metrics with delta temporality, or'ed. */
+enum leat_delta_kind {
+    LEAT_DELTA_SUMS = 1 << 0,       /* monotonic ones */
+    LEAT_DELTA_UPDOWN = 1 << 1,     /* sums that are not monotonic */
+    LEAT_DELTA_HISTOGRAMS = 1 << 2, /* both kinds */
+    LEAT_DELTAS_ALL = 7,
+};
+
+/* What a component with these settings does with deltas. */
+struct leat_deltas {
+    unsigned makes;  /* receivers, processors, connectors: these come out, whatever went in */
+    unsigned turns;  /* processors, connectors: these become cumulative */
+    unsigned drops;  /* exporters: these cannot be written */
+    const char *why; /* with `drops`: a sentence ("Prometheus knows no deltas") */
+};
+
 enum leat_kind {
     LEAT_RECEIVER,
     LEAT_PROCESSOR,
@@ -83,6 +99,9 @@ struct leat_component {
 
     /* More than the table can say. May be NULL. */
     void (*check)(const void *conf, struct leat_check *c);
+    /* Fills *ret, which is zero. A warning is given where deltas meet who drops them
+     * (run/deltas.h). NULL: metrics pass as they are. */
+    void (*deltas)(const void *conf, struct leat_deltas *ret);
     /* Once per worker. -1 and `err`: nothing is left behind. */
     int (*open)(void *self, const struct leat_env *env, struct leat_err *err);
     /* Processors, exporters, connectors. */

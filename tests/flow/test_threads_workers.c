@@ -101,7 +101,7 @@ static void open_cluster(struct cluster *c, enum leat_signal signal, const char 
         "'127.0.0.1:0'}}}}\n"
         "processors: {batch: {timeout: 2ms, send_batch_size: 20}, batch/2: {timeout: 1h, "
         "send_batch_size: 7}, "
-        "delta_to_cumulative: , memory_limiter: {check_interval: 1s, limit_mib: 200}}\n"
+        "deltatocumulative: , memory_limiter: {check_interval: 1s, limit_mib: 200}}\n"
         "connectors: {forward: }\n"
         "exporters: {file: {path: %s, format: proto, sending_queue: {enabled: true, queue_size: "
         "20}}, file/wait: {path: %s, format: proto}, debug: {verbosity: basic, "
@@ -294,7 +294,7 @@ static void test_one_processor_before_a_batch(void **state)
 
     (void)state;
     open_cluster(&c, LEAT_METRICS,
-                 "processors: [batch, delta_to_cumulative, batch/2], exporters: [file]");
+                 "processors: [batch, deltatocumulative, batch/2], exporters: [file]");
     wait_for(&c.answered, 400);
     end_cluster(&c, false);
     check_file(&c);
@@ -307,8 +307,8 @@ static void test_one_processor_before_many(void **state)
 
     (void)state;
     open_cluster(&c, LEAT_METRICS,
-                 "processors: [memory_limiter, delta_to_cumulative], exporters: [file/wait, debug, "
-                 "forward]}, metrics/2: {receivers: [forward], processors: [delta_to_cumulative, "
+                 "processors: [memory_limiter, deltatocumulative], exporters: [file/wait, debug, "
+                 "forward]}, metrics/2: {receivers: [forward], processors: [deltatocumulative, "
                  "batch], exporters: [debug]");
     wait_for(&c.answered, 400);
     end_cluster(&c, false);
@@ -321,7 +321,7 @@ static void test_one_processor_closed_at_once(void **state)
     struct cluster c;
 
     (void)state;
-    open_cluster(&c, LEAT_METRICS, "processors: [delta_to_cumulative], exporters: [file/wait]");
+    open_cluster(&c, LEAT_METRICS, "processors: [deltatocumulative], exporters: [file/wait]");
     wait_for(&c.answered, 200);
     end_cluster(&c, true);
     check_file(&c);

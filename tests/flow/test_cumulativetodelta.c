@@ -1,4 +1,4 @@
-/* cumulative_to_delta: sequences of points, what becomes of them, and there and back again. */
+/* cumulativetodelta: sequences of points, what becomes of them, and there and back again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,10 +16,10 @@
 #include "lib/otlp_random.h"
 #include "run/plan.h"
 
-extern const struct leat_component leat_processor_cumulative_to_delta,
-    leat_processor_delta_to_cumulative;
+extern const struct leat_component leat_processor_cumulativetodelta,
+    leat_processor_deltatocumulative;
 
-#define C       (&leat_processor_cumulative_to_delta)
+#define C       (&leat_processor_cumulativetodelta)
 #define MEMORY  ((size_t)16 << 20)
 #define POINTS  "otelcol_cumulativetodelta_datapoints"
 #define DROPPED "otelcol_cumulativetodelta_datapoints_dropped"
@@ -235,7 +235,7 @@ static void test_there_and_back(void **state)
     (void)state;
     leat_clock_fake(1000 * LEAT_SEC, 1000);
     leat_text_init(&lines, 1 << 20);
-    delta_bench_open(&there, &leat_processor_delta_to_cumulative, "", MEMORY);
+    delta_bench_open(&there, &leat_processor_deltatocumulative, "", MEMORY);
     delta_bench_open(&back, C, "", MEMORY);
     for (int i = 0; i < STREAMS; i++)
         times[i] = now;

@@ -1,4 +1,4 @@
-/* delta_to_cumulative: sequences of points, and what becomes of them. */
+/* deltatocumulative: sequences of points, and what becomes of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@
 #include "lib/otlp_random.h"
 #include "proto/otlp_make.h"
 
-extern const struct leat_component leat_processor_delta_to_cumulative;
+extern const struct leat_component leat_processor_deltatocumulative;
 
-#define C      (&leat_processor_delta_to_cumulative)
+#define C      (&leat_processor_deltatocumulative)
 #define MEMORY ((size_t)16 << 20)
 #define POINTS "otelcol_deltatocumulative_datapoints"
 
