@@ -10,15 +10,13 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "flow/ledger.h"
-#include "processors/distribution.h"
 #include "proto/otlp_make.h"
 #include "proto/otlp_match.h"
 
 #define RETRY_MS 1000
 /* How much longer a point may get: each of its numbers written in full, and lengths around it. */
-#define POINT_GROWS       160
-#define EXPONENTIAL_GROWS (2 * LEAT_EXPONENTIAL_WIDTH * 10 + 32)
-#define SLACK             256
+#define POINT_GROWS 160
+#define SLACK       256
 
 enum { RESOURCE_METRICS = 1, SCOPE_METRICS = 2, METRICS = 2, POINTS = 1, TEMPORALITY = 2 };
 
@@ -60,7 +58,7 @@ static size_t points_grow(const struct pass *p)
     struct leat_bytes point;
 
     if (p->head.type == LEAT_METRIC_EXPONENTIAL)
-        each += EXPONENTIAL_GROWS;
+        each += p->c->exponential_grows;
     while (leat_otlp_next(&w, POINTS, &point))
         n += each;
     return n;
@@ -244,34 +242,65 @@ static void write_request(struct pass *p, struct leat_bytes request)
 
 /* --- parts and batches */
 
-/* -1: no memory. */
-static int convert_part(struct leat_conversion *c, struct leat_batch *batch, uint32_t i,
-                        uint32_t *dropped)
+/* Room for the new content of every part that has something to change, NULL for the others. False:
+ * no memory. */
+static bool make_room(struct leat_conversion *c, const struct leat_batch *batch,
+                      struct leat_buf **bufs)
+{
+    for (uint32_t i = 0; i < batch->nparts; i++) {
+        const struct leat_part *part = &batch->parts[i];
+        size_t more = grows(c, leat_bytes(part->data, part->len));
+
+        bufs[i] = more ? leat_buf_new(part->buf->budget, part->len + more) : NULL;
+        if (more == 0 || bufs[i] != NULL)
+            continue;
+        while (i > 0)
+            leat_buf_unref(bufs[--i]);
+        return false;
+    }
+    return true;
+}
+
+/* Takes over `buf`. False: no memory after all. */
+static bool convert_part(struct leat_conversion *c, struct leat_batch *batch, uint32_t i,
+                         struct leat_buf *buf, uint32_t *dropped)
 {
     const struct leat_part *part = &batch->parts[i];
-    struct leat_bytes request = leat_bytes(part->data, part->len);
-    size_t more = grows(c, request);
     struct pass p = {.c = c};
-    struct leat_buf *buf;
 
-    if (more == 0)
-        return 0;
-    buf = leat_buf_new(part->buf->budget, request.len + more);
-    if (buf == NULL)
-        return -1;
     leat_text_over(&p.out, buf->data, buf->cap);
     leat_make_init(&p.make, &p.out);
-    write_request(&p, request);
-    LEAT_CHECK(leat_text_ok(&p.out)); /* `more` is a bound */
+    write_request(&p, leat_bytes(part->data, part->len));
+    LEAT_CHECK(leat_text_ok(&p.out)); /* there was room enough */
     if (p.no_memory) {
         leat_buf_unref(buf);
-        return -1;
+        return false;
     }
     buf->len = p.out.len;
     leat_buf_resize(&buf, buf->len); /* smaller; if that fails it is as large as it was */
     leat_batch_put(batch, i, buf, part->items - p.dropped);
     *dropped += p.dropped;
-    return 0;
+    return true;
+}
+
+/* False: no memory. Points that were dropped until then are counted in any case. */
+static bool convert(struct leat_conversion *c, struct leat_batch *batch, uint32_t *dropped)
+{
+    struct leat_buf *one, **bufs = &one;
+    bool ok;
+
+    if (batch->nparts > 1)
+        bufs = leat_try(batch->nparts * sizeof(struct leat_buf *));
+    ok = bufs != NULL && make_room(c, batch, bufs);
+    for (uint32_t i = 0, made = ok ? batch->nparts : 0; i < made; i++) {
+        if (bufs[i] != NULL && ok)
+            ok = convert_part(c, batch, i, bufs[i], dropped);
+        else
+            leat_buf_unref(bufs[i]);
+    }
+    if (bufs != &one)
+        leat_free(bufs);
+    return ok;
 }
 
 static void refuse(const struct leat_env *env, struct leat_batch *batch, const char *why)
@@ -286,16 +315,15 @@ void leat_conversion_take(struct leat_conversion *c, const struct leat_env *env,
                           struct leat_batch *batch)
 {
     uint32_t dropped = 0;
-    bool refused = false;
+    bool ok;
 
     if (c->closed) {
         refuse(env, batch, "shutting down");
         return;
     }
-    for (uint32_t i = 0; i < batch->nparts && !refused; i++)
-        refused = convert_part(c, batch, i, &dropped) < 0;
+    ok = convert(c, batch, &dropped);
     leat_ledger_count(env->ledger, LEAT_METRICS, LEAT_FILTERED, dropped);
-    if (refused) {
+    if (!ok) {
         refuse(env, batch, "no memory to convert metrics with");
         return;
     }

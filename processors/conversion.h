@@ -18,6 +18,8 @@ struct leat_conversion {
     /* Set by the owner. */
     void *self;
     enum leat_temporality to;
+    size_t exponential_grows; /* so many bytes more may the buckets of a point take than they came
+                                 in */
     bool (*wants)(void *self, const struct leat_metric_head *head); /* this metric changes */
     /* Each of its points; may change its numbers and times. */
     enum leat_point_fate (*point)(void *self, struct leat_print stream, struct leat_point *p);

@@ -241,6 +241,7 @@ static int delta_open(void *self, const struct leat_env *env, struct leat_err *e
     d->conversion = (struct leat_conversion){
         .self = d,
         .to = LEAT_CUMULATIVE,
+        .exponential_grows = LEAT_EXPONENTIAL_BYTES,
         .wants = wants,
         .point = point,
         .unreadable = unreadable,

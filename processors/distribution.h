@@ -7,6 +7,7 @@
 #include "proto/metric_point.h"
 
 #define LEAT_EXPONENTIAL_WIDTH 160u /* buckets on each side of a sum; fewer by a coarser scale */
+#define LEAT_EXPONENTIAL_BYTES (2 * LEAT_EXPONENTIAL_WIDTH * 10 + 32) /* of that many, encoded */
 #define LEAT_EXPONENTIAL_SCALE                                                                     \
     100 /* no scale beyond this, or below its negative, means anything                             \
          */
