@@ -221,6 +221,85 @@ static void test_limit(void **state)
     delta_bench_close(&b);
 }
 
+/* Parts of several callers: each stays one, with its waiter; who has nothing left is answered. */
+static void test_parts_keep_their_waiters(void **state)
+{
+    static const char *const lines[] = {"sd c x 1 2 1\nsd c y 1 2 1", "sd c x 0 9 1",
+                                        "g- c x 1 2 1", "sd c x 2 3 1\nsd c x 2 3 1"};
+    struct rig_caller callers[4];
+    struct leat_batch *batch = NULL;
+    struct delta_bench b;
+
+    (void)state;
+    delta_bench_open(&b, C, "", MEMORY);
+    b.answer = leat_rejected(3, "so there");
+    for (int i = 0; i < 4; i++) {
+        struct leat_batch *one = delta_bench_batch(lines[i], &callers[i]);
+        if (batch == NULL)
+            batch = one;
+        else
+            assert_int_equal(leat_batch_join(batch, one), 0);
+    }
+    delta_bench_take(&b, batch);
+    assert_string_equal(leat_text_get(&b.out),
+                        "sc c x 1 2 1\nsc c y 1 2 1\ng- c x 1 2 1\nsc c x 1 3 2\n");
+    assert_int_equal(b.items, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(callers[i].told, 1);
+        assert_int_equal(callers[i].status.outcome, i == 1 ? LEAT_DELIVERED : LEAT_REJECTED);
+    }
+    delta_bench_close(&b);
+}
+
+/* Whatever allocation fails: the request is refused, or done; sent again until it is taken it
+ * counts once. */
+static void test_no_memory(void **state)
+{
+    static const char *const lines[] = {
+        "sd c x 1 2 1\nhd h x 1 2 1 1 1 1 [1] [1,0]\ned e x 1 2 0 1 1 0 0 0[1] 0[]",
+        "sd c x 2 3 1\nhd h x 2 3 1 1 1 1 [1] [1,0]\ned e x 2 3 0 1 1 0 0 9[1] 0[]",
+        "sd c x 3 4 1\nhd h x 3 4 1 1 1 1 [1] [1,0]\ned e x 3 4 0 1 1 0 0 -9[1] 0[]",
+    };
+    uint32_t refused = 0;
+
+    (void)state;
+    for (uint64_t nth = 1; nth < 12; nth++) {
+        struct delta_bench b;
+
+        delta_bench_open(&b, C, "", MEMORY);
+        for (int i = 0; i < 3; i++) {
+            struct rig_caller caller;
+            struct leat_batch *batch = delta_bench_batch(lines[i], &caller);
+            leat_mem_fail_at(nth);
+            delta_bench_take(&b, batch);
+            leat_mem_fail_at(0);
+            refused += caller.status.outcome == LEAT_RETRY;
+            if (caller.status.outcome == LEAT_RETRY)
+                delta_bench_feed(&b, lines[i]);
+        }
+        assert_string_equal(delta_bench_feed(&b, "sd c x 4 5 1\nhd h x 4 5 1 1 1 1 [1] [1,0]\n"
+                                                 "ed e x 4 5 0 1 1 0 0 0[1] 0[]"),
+                            "sc c x 1 5 4\nhc h x 1 5 4 4 1 1 [1] [4,0]\n"
+                            "ec e x 1 5 0 4 4 0 0 -9[1,0,0,0,0,0,0,0,0,2,0,0,0,0,0,0,0,0,1] 0[]\n");
+        delta_bench_close(&b);
+    }
+    assert_true(refused > 5);
+}
+
+static void test_closed(void **state)
+{
+    struct rig_caller caller;
+    struct delta_bench b;
+
+    (void)state;
+    delta_bench_open(&b, C, "", MEMORY);
+    C->close(b.self);
+    b.closed = true;
+    delta_bench_take(&b, delta_bench_batch("sd c x 1 2 1", &caller));
+    assert_int_equal(caller.status.outcome, LEAT_RETRY);
+    delta_bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +316,9 @@ int main(void)
         cmocka_unit_test(test_no_recorded_value),
         cmocka_unit_test(test_stale_streams_are_forgotten),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_parts_keep_their_waiters),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,7 @@ static void came(void *self, struct leat_batch *batch)
     struct leat_otlp_count count;
     const char *why;
 
+    leat_mem_fail_at(0); /* meant for the processor */
     leat_ledger_count(&b->rig.ledger, LEAT_METRICS, LEAT_OUT, batch->items);
     b->batches++;
     b->items += batch->items;
@@ -300,7 +301,8 @@ void delta_bench_open(struct delta_bench *b, const struct leat_component *c, con
 
 void delta_bench_close(struct delta_bench *b)
 {
-    b->component->close(b->self);
+    if (!b->closed)
+        b->component->close(b->self);
     leat_free(b->self);
     leat_text_done(&b->in);
     leat_text_done(&b->out);
@@ -308,24 +310,49 @@ void delta_bench_close(struct delta_bench *b)
     rig_close(&b->rig);
 }
 
-struct leat_status delta_bench_request(struct delta_bench *b, struct leat_bytes request)
+static struct leat_batch *batch_of(struct leat_bytes request, struct rig_caller *c)
 {
     struct leat_buf *buf = leat_buf_new(NULL, request.len);
     struct leat_otlp_count count;
     struct leat_batch *batch;
-    struct rig_caller caller;
     const char *why;
 
     LEAT_CHECK(leat_otlp_check(LEAT_METRICS, request, &count, &why) == LEAT_OTLP_OK);
-    memcpy(buf->data, request.data, request.len);
+    if (request.len > 0)
+        memcpy(buf->data, request.data, request.len);
     buf->len = request.len;
-    b->fed = buf;
-    rig_caller_init(&caller);
+    rig_caller_init(c);
+    batch =
+        leat_batch_new(LEAT_METRICS, buf, leat_bytes(buf->data, buf->len), count.items, &c->ack);
+    LEAT_CHECK(batch != NULL);
+    return batch;
+}
+
+struct leat_batch *delta_bench_batch(const char *lines, struct rig_caller *c)
+{
+    struct leat_batch *batch;
+    struct leat_text t;
+
+    leat_text_init(&t, MOST_BYTES);
+    delta_bench_write(lines, &t);
+    batch = batch_of(leat_text_bytes(&t), c);
+    leat_text_done(&t);
+    return batch;
+}
+
+void delta_bench_take(struct delta_bench *b, struct leat_batch *batch)
+{
     leat_text_clear(&b->out);
-    batch = leat_batch_new(LEAT_METRICS, buf, leat_bytes(buf->data, buf->len), count.items,
-                           &caller.ack);
+    b->fed = batch->parts[0].buf;
     leat_ledger_count(&b->rig.ledger, LEAT_METRICS, LEAT_IN, batch->items);
     b->component->take(b->self, batch);
+}
+
+struct leat_status delta_bench_request(struct delta_bench *b, struct leat_bytes request)
+{
+    struct rig_caller caller;
+
+    delta_bench_take(b, batch_of(request, &caller));
     LEAT_CHECK(caller.told == 1);
     return caller.status;
 }

@@ -23,6 +23,7 @@ struct delta_bench {
     uint32_t batches, items;
     bool same_buffer; /* the last batch came through untouched */
     struct leat_status answer;
+    bool closed;                /* by hand */
     const struct leat_buf *fed; /* private */
 };
 
@@ -33,6 +34,10 @@ void delta_bench_close(struct delta_bench *b);
 const char *delta_bench_feed(struct delta_bench *b, const char *lines);
 /* The same with a request made by hand; the caller's status is returned. */
 struct leat_status delta_bench_request(struct delta_bench *b, struct leat_bytes request);
+/* The lines as a batch, for which `c` (initialised here) waits; and a batch through the processor,
+ * whose lines are in b->out. */
+struct leat_batch *delta_bench_batch(const char *lines, struct rig_caller *c);
+void delta_bench_take(struct delta_bench *b, struct leat_batch *batch);
 /* Writes lines as a request; shows a request as lines. */
 void delta_bench_write(const char *lines, struct leat_text *out);
 void delta_bench_show(struct leat_bytes request, struct leat_text *out);
