@@ -121,9 +121,7 @@ static bool write_point(struct pass *p, struct leat_bytes record)
     if (p->no_memory)
         return true; /* nothing of this will be sent */
     if (!leat_point_read(p->head.type, record, &p->c->room, &point)) {
-        fate = p->c->room.too_many ? LEAT_POINT_DROPPED : LEAT_POINT_RETRY;
-        if (fate == LEAT_POINT_DROPPED)
-            p->c->unreadable(p->c->self);
+        fate = p->c->unreadable(p->c->self, p->c->room.too_many);
     } else {
         leat_metric_ids_at(&p->ids, &p->at, &p->head);
         fate = p->c->point(p->c->self, leat_stream_print(&p->ids, &point), &point);

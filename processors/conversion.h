@@ -23,8 +23,8 @@ struct leat_conversion {
     bool (*wants)(void *self, const struct leat_metric_head *head); /* this metric changes */
     /* Each of its points; may change its numbers and times. */
     enum leat_point_fate (*point)(void *self, struct leat_print stream, struct leat_point *p);
-    /* A point that cannot be read: more than LEAT_POINT_BUCKETS. It is dropped. */
-    void (*unreadable)(void *self);
+    /* One that cannot be read: more than LEAT_POINT_BUCKETS, or no memory. Not KEPT. */
+    enum leat_point_fate (*unreadable)(void *self, bool too_many);
 
     struct leat_point_room room; /* private */
     bool closed;

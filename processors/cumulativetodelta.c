@@ -194,9 +194,11 @@ static enum leat_point_fate point(void *self, struct leat_print id, struct leat_
     return p->type == LEAT_METRIC_SUM ? next_sum(c, s, p) : next_distribution(c, s, p);
 }
 
-static void unreadable(void *self)
+/* Never refused: what was passed on of a request would be lost when it is sent again. The next
+ * point says what this one would have said. */
+static enum leat_point_fate unreadable(void *self, bool too_many)
 {
-    drop(self, UNREADABLE);
+    return drop(self, too_many ? UNREADABLE : LIMIT);
 }
 
 static bool wants(void *self, const struct leat_metric_head *head)

@@ -167,9 +167,9 @@ static enum leat_point_fate point(void *self, struct leat_print id, struct leat_
     return s == NULL ? first(d, id, p) : again(d, s, p);
 }
 
-static void unreadable(void *self)
+static enum leat_point_fate unreadable(void *self, bool too_many)
 {
-    drop(self, UNREADABLE);
+    return too_many ? drop(self, UNREADABLE) : LEAT_POINT_RETRY;
 }
 
 static bool wants(void *self, const struct leat_metric_head *head)

@@ -204,6 +204,54 @@ static void test_old_and_valueless_points(void **state)
     delta_bench_close(&b);
 }
 
+/* What was passed on as deltas, added up: of the number, and of the count of both histograms. */
+static void add_up(const char *lines, uint64_t *sums)
+{
+    for (const char *line = lines; *line != '\0'; line = strchr(line, '\n') + 1) {
+        unsigned long long start, time, n;
+        int scale;
+        char name;
+        if (sscanf(line, "ed %c x %llu %llu %d %llu", &name, &start, &time, &scale, &n) != 5)
+            assert_int_equal(sscanf(line, "%*cd %c x %llu %llu %llu", &name, &start, &time, &n), 4);
+        sums[name == 'c' ? 0 : name == 'h' ? 1 : 2] += n;
+    }
+}
+
+/* Whatever allocation fails, no increment is lost: a request is refused before it has changed
+ * anything, or the next point has it. */
+static void test_no_memory(void **state)
+{
+    for (uint64_t nth = 1; nth < 14; nth++) {
+        uint64_t sums[3] = {0, 0, 0};
+        struct delta_bench b;
+
+        (void)state;
+        delta_bench_open(&b, C, "{initial_value: keep}", MEMORY);
+        for (int i = 1; i <= 20; i++) {
+            struct rig_caller caller;
+            char lines[300];
+            snprintf(lines, sizeof lines,
+                     "sc c x 1 %d %d\nhc h x 1 %d %d 1 1 1 [1] [%d,0]\n"
+                     "ec e x 1 %d 0 %d 1 0 0 0[%d] 0[]",
+                     i + 1, i, i + 1, i, i, i + 1, i, i);
+            do {
+                struct leat_batch *batch = delta_bench_batch(lines, &caller);
+                if (i % 3 == 0 || i == 1)
+                    leat_mem_fail_at(nth);
+                delta_bench_take(&b, batch);
+                leat_mem_fail_at(0);
+                add_up(leat_text_get(&b.out), sums);
+                nth += caller.status.outcome == LEAT_RETRY ? 100 : 0; /* not again at once */
+            } while (caller.status.outcome == LEAT_RETRY);
+            nth %= 100;
+        }
+        assert_int_equal(sums[0], 20);
+        assert_int_equal(sums[1], 20);
+        assert_int_equal(sums[2], 20);
+        delta_bench_close(&b);
+    }
+}
+
 /* --- there and back */
 
 /* A random delta of stream `i`, as a line without times. */
@@ -269,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_histograms),
         cmocka_unit_test(test_exponential_histograms),
         cmocka_unit_test(test_old_and_valueless_points),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_there_and_back),
     };
 
