@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/share.h"
 #include "base/text.h"
 #include "flow/ledger.h"
 #include "proto/otlp_make.h"
@@ -240,16 +241,23 @@ static void write_request(struct pass *p, struct leat_bytes request)
 
 /* --- parts and batches */
 
+/* The share of the part's client in our own worker's budget: the part may come from another's,
+ * which only that one may charge. */
+static struct leat_budget *budget_of(const struct leat_env *env, const struct leat_part *part)
+{
+    return leat_budget_of(env->budget, leat_budget_client(part->buf->budget), NULL);
+}
+
 /* Room for the new content of every part that has something to change, NULL for the others. False:
  * no memory. */
-static bool make_room(struct leat_conversion *c, const struct leat_batch *batch,
-                      struct leat_buf **bufs)
+static bool make_room(struct leat_conversion *c, const struct leat_env *env,
+                      const struct leat_batch *batch, struct leat_buf **bufs)
 {
     for (uint32_t i = 0; i < batch->nparts; i++) {
         const struct leat_part *part = &batch->parts[i];
         size_t more = grows(c, leat_bytes(part->data, part->len));
 
-        bufs[i] = more ? leat_buf_new(part->buf->budget, part->len + more) : NULL;
+        bufs[i] = more ? leat_buf_new(budget_of(env, part), part->len + more) : NULL;
         if (more == 0 || bufs[i] != NULL)
             continue;
         while (i > 0)
@@ -282,14 +290,15 @@ static bool convert_part(struct leat_conversion *c, struct leat_batch *batch, ui
 }
 
 /* False: no memory. Points that were dropped until then are counted in any case. */
-static bool convert(struct leat_conversion *c, struct leat_batch *batch, uint32_t *dropped)
+static bool convert(struct leat_conversion *c, const struct leat_env *env, struct leat_batch *batch,
+                    uint32_t *dropped)
 {
     struct leat_buf *one, **bufs = &one;
     bool ok;
 
     if (batch->nparts > 1)
         bufs = leat_try(batch->nparts * sizeof(struct leat_buf *));
-    ok = bufs != NULL && make_room(c, batch, bufs);
+    ok = bufs != NULL && make_room(c, env, batch, bufs);
     for (uint32_t i = 0, made = ok ? batch->nparts : 0; i < made; i++) {
         if (bufs[i] != NULL && ok)
             ok = convert_part(c, batch, i, bufs[i], dropped);
@@ -319,7 +328,7 @@ void leat_conversion_take(struct leat_conversion *c, const struct leat_env *env,
         refuse(env, batch, "shutting down");
         return;
     }
-    ok = convert(c, batch, &dropped);
+    ok = convert(c, env, batch, &dropped);
     leat_ledger_count(env->ledger, LEAT_METRICS, LEAT_FILTERED, dropped);
     if (!ok) {
         refuse(env, batch, "no memory to convert metrics with");

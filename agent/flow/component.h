@@ -47,7 +47,8 @@ struct leat_env {
     struct leat_outlet next[LEAT_SIGNALS];
     enum leat_promise promise; /* of what is behind `next` */
     struct leat_loop *loop;
-    struct leat_budget *budget; /* bodies that come in; what is made of a part: its buf->budget */
+    struct leat_budget *budget; /* bodies that come in; what is made of a part: its buf->budget (a
+                                   single one: the same client's share of this one, base/share.h) */
     struct leat_budget
         *scratch; /* what an exporter makes while sending: compressed bodies and the like */
     struct leat_codecs *codecs;

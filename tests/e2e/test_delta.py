@@ -39,7 +39,7 @@ class Delta(lib.Case):
                                    tail=lib.telemetry(self.at), kinds=("metrics",)) + "leat: {workers: 2}\n")
 
     def test_streams_of_many_connections(self):
-        """Each client has a stream of its own and a new connection for every request;."""
+        """Each client has a stream of its own and a new connection for every request."""
         path = os.path.join(self.folder(), "out.jsonl")
         failed = []
 
