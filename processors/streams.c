@@ -13,13 +13,13 @@
 #include "base/meter.h"
 #include "io/loop.h"
 
-#define PAGE_STREAMS  1024u
-#define FIRST_SLOTS   64u
-#define MOST_STREAMS  (1u << 30)
-#define SWEEP_STREAMS (64 * PAGE_STREAMS) /* looked at in one turn of the loop */
-#define SWEEP_FIRST   LEAT_SEC
-#define SWEEP_LAST    (60 * LEAT_SEC)
-#define NOWHERE       UINT32_MAX
+#define PAGE_STREAMS 1024u
+#define FIRST_SLOTS  64u
+#define MOST_STREAMS (1u << 30)
+#define SWEEP_PAGES  64u /* looked at in one turn of the loop */
+#define SWEEP_FIRST  LEAT_SEC
+#define SWEEP_LAST   (60 * LEAT_SEC)
+#define NOWHERE      UINT16_MAX
 
 struct slot {
     uint32_t tag;   /* low bits of the print, where the search for it begins */
@@ -32,20 +32,26 @@ struct block {
     uint64_t numbers[];
 };
 
+struct page {
+    uint16_t used;   /* streams in it */
+    uint16_t made;   /* places below this one have been used once */
+    uint16_t vacant; /* first of a chain of those that are free again, by their `seen`; NOWHERE */
+    struct leat_stream streams[PAGE_STREAMS];
+};
+
 struct leat_streams {
     uint32_t max, count;
     struct slot *slots;
-    uint32_t nslots; /* a power of two */
-    struct leat_stream **pages;
-    uint32_t npages, cap; /* pages there are, and have room for in `pages` */
-    uint32_t made;        /* streams below this number have been used once */
-    uint32_t vacant;      /* first of a chain of forgotten ones, by their `seen`; NOWHERE: none */
+    uint32_t nslots;     /* a power of two */
+    struct page **pages; /* NULL: given back */
+    uint32_t npages, cap;
+    uint32_t roomy; /* pages below this one are full */
     size_t bytes, most_bytes;
     struct leat_budget *budget;
     struct leat_gauge *tracked;
     int64_t begun;
     uint32_t max_stale; /* seconds; 0: never */
-    uint32_t swept;     /* the sweep has come to this number */
+    uint32_t swept;     /* the sweep has come to this page */
     struct leat_timer *timer;
     int64_t pause; /* between sweeps */
 };
@@ -102,7 +108,7 @@ void leat_streams_drop_block(struct leat_streams *s, void *numbers)
 
 static struct leat_stream *at(const struct leat_streams *s, uint32_t number)
 {
-    return &s->pages[number / PAGE_STREAMS][number % PAGE_STREAMS];
+    return &s->pages[number / PAGE_STREAMS]->streams[number % PAGE_STREAMS];
 }
 
 /* --- the index */
@@ -127,16 +133,11 @@ static void put_slot(struct slot *slots, uint32_t nslots, struct slot what)
     slots[i] = what;
 }
 
-/* Three quarters of the slots may be taken. */
-static enum leat_streams_answer grow_index(struct leat_streams *s)
+static enum leat_streams_answer make_index(struct leat_streams *s, uint32_t n)
 {
-    uint32_t n = s->nslots ? s->nslots * 2 : FIRST_SLOTS;
-    enum leat_streams_answer answer;
+    enum leat_streams_answer answer = charge(s, n * sizeof(struct slot));
     struct slot *slots;
 
-    if (s->count < s->nslots / 4 * 3)
-        return LEAT_STREAMS_YES;
-    answer = charge(s, n * sizeof *slots);
     if (answer != LEAT_STREAMS_YES)
         return answer;
     slots = leat_try_zeroed(n * sizeof *slots);
@@ -153,6 +154,32 @@ static enum leat_streams_answer grow_index(struct leat_streams *s)
     s->slots = slots;
     s->nslots = n;
     return LEAT_STREAMS_YES;
+}
+
+/* Three quarters of the slots may be taken. */
+static enum leat_streams_answer grow_index(struct leat_streams *s)
+{
+    if (s->count < s->nslots / 4 * 3)
+        return LEAT_STREAMS_YES;
+    return make_index(s, s->nslots ? s->nslots * 2 : FIRST_SLOTS);
+}
+
+/* When an eighth is left of what there was; all of it with the last stream. */
+static void shrink_index(struct leat_streams *s)
+{
+    uint32_t n = s->nslots;
+
+    if (s->count == 0) {
+        leat_free(s->slots);
+        discharge(s, s->nslots * sizeof(struct slot));
+        s->slots = NULL;
+        s->nslots = 0;
+        return;
+    }
+    while (n > FIRST_SLOTS && s->count < n / 8)
+        n /= 2;
+    if (n < s->nslots)
+        make_index(s, n); /* without memory it stays as it is */
 }
 
 /* Moves back what stands behind a freed slot and would not be found any more (Knuth, The Art of
@@ -196,16 +223,17 @@ struct leat_stream *leat_streams_find(struct leat_streams *s, struct leat_print 
     return stream;
 }
 
-static enum leat_streams_answer add_page(struct leat_streams *s)
+/* Makes the page with this number: the next one, or one that was given back. */
+static enum leat_streams_answer add_page(struct leat_streams *s, uint32_t number)
 {
-    enum leat_streams_answer answer = charge(s, PAGE_STREAMS * LEAT_STREAM_BYTES);
-    struct leat_stream **pages = s->pages, *page;
+    enum leat_streams_answer answer = charge(s, sizeof(struct page));
+    struct page **pages = s->pages, *page;
 
     if (answer != LEAT_STREAMS_YES)
         return answer;
-    page = leat_try(PAGE_STREAMS * LEAT_STREAM_BYTES);
-    if (page != NULL && s->npages == s->cap) {
-        pages = leat_try_resize(pages, (s->cap * 2 + 16) * sizeof(struct leat_stream *));
+    page = leat_try(sizeof *page);
+    if (page != NULL && number == s->cap) {
+        pages = leat_try_resize(pages, (s->cap * 2 + 16) * sizeof(struct page *));
         if (pages != NULL) {
             s->pages = pages;
             s->cap = s->cap * 2 + 16;
@@ -213,10 +241,13 @@ static enum leat_streams_answer add_page(struct leat_streams *s)
     }
     if (page == NULL || pages == NULL) {
         leat_free(page);
-        discharge(s, PAGE_STREAMS * LEAT_STREAM_BYTES);
+        discharge(s, sizeof *page);
         return LEAT_STREAMS_NO_MEMORY;
     }
-    s->pages[s->npages++] = page;
+    page->used = page->made = 0;
+    page->vacant = NOWHERE;
+    s->pages[number] = page;
+    s->npages += number == s->npages;
     return LEAT_STREAMS_YES;
 }
 
@@ -224,17 +255,42 @@ static enum leat_streams_answer add_page(struct leat_streams *s)
 static enum leat_streams_answer new_number(struct leat_streams *s, uint32_t *ret)
 {
     enum leat_streams_answer answer = LEAT_STREAMS_YES;
+    struct page *page;
+    uint32_t place;
 
-    if (s->vacant != NOWHERE) {
-        *ret = s->vacant;
-        s->vacant = at(s, s->vacant)->seen;
+    while (s->roomy < s->npages && s->pages[s->roomy] != NULL &&
+           s->pages[s->roomy]->used == PAGE_STREAMS)
+        s->roomy++;
+    if (s->roomy == s->npages || s->pages[s->roomy] == NULL)
+        answer = add_page(s, s->roomy);
+    if (answer != LEAT_STREAMS_YES)
         return answer;
-    }
-    if (s->made == s->npages * PAGE_STREAMS)
-        answer = add_page(s);
-    if (answer == LEAT_STREAMS_YES)
-        *ret = s->made++;
+    page = s->pages[s->roomy];
+    place = page->vacant;
+    if (place == NOWHERE)
+        place = page->made++;
+    else
+        page->vacant = (uint16_t)page->streams[place].seen;
+    page->used++;
+    *ret = s->roomy * PAGE_STREAMS + place;
     return answer;
+}
+
+static void free_number(struct leat_streams *s, uint32_t number)
+{
+    struct page *page = s->pages[number / PAGE_STREAMS];
+    struct leat_stream *stream = &page->streams[number % PAGE_STREAMS];
+
+    stream->kind = LEAT_STREAM_VACANT;
+    stream->seen = page->vacant;
+    page->vacant = (uint16_t)(number % PAGE_STREAMS);
+    if (number / PAGE_STREAMS < s->roomy)
+        s->roomy = number / PAGE_STREAMS;
+    if (--page->used > 0)
+        return;
+    leat_free(page);
+    discharge(s, sizeof *page);
+    s->pages[number / PAGE_STREAMS] = NULL;
 }
 
 enum leat_streams_answer leat_streams_add(struct leat_streams *s, struct leat_print id,
@@ -272,32 +328,39 @@ void leat_streams_remove(struct leat_streams *s, struct leat_stream *stream)
     free_slot(s, slot);
     if (has_block(stream))
         leat_streams_drop_block(s, stream->block);
-    stream->kind = LEAT_STREAM_VACANT;
-    stream->seen = s->vacant;
-    s->vacant = number;
+    free_number(s, number);
     s->count--;
     leat_gauge_set(s->tracked, s->count);
+    if (s->count == 0)
+        shrink_index(s);
 }
 
 /* --- forgetting */
 
-/* Some streams in each turn of the loop, so that nobody waits for a long sweep. */
-static void sweep(void *arg)
+static void sweep_page(struct leat_streams *s, uint32_t number)
 {
-    struct leat_streams *s = arg;
-    uint32_t end = s->made - s->swept > SWEEP_STREAMS ? s->swept + SWEEP_STREAMS : s->made;
-    uint32_t time = now(s);
+    uint32_t time = now(s), made = s->pages[number] ? s->pages[number]->made : 0;
 
-    for (; s->swept < end; s->swept++) {
-        struct leat_stream *stream = at(s, s->swept);
+    for (uint32_t i = 0; i < made && s->pages[number] != NULL; i++) {
+        struct leat_stream *stream = &s->pages[number]->streams[i];
         if (stream->kind != LEAT_STREAM_VACANT && time - stream->seen > s->max_stale)
             leat_streams_remove(s, stream);
     }
-    if (s->swept < s->made) {
+}
+
+/* Some pages in each turn of the loop, so that nobody waits for a long sweep. */
+static void sweep(void *arg)
+{
+    struct leat_streams *s = arg;
+
+    for (uint32_t i = 0; i < SWEEP_PAGES && s->swept < s->npages; i++)
+        sweep_page(s, s->swept++);
+    if (s->swept < s->npages) {
         leat_timer_start(s->timer, 0, 0);
         return;
     }
     s->swept = 0;
+    shrink_index(s);
     leat_timer_start(s->timer, s->pause, 0);
 }
 
@@ -309,7 +372,6 @@ struct leat_streams *leat_streams_new(uint64_t max, int64_t max_stale, struct le
     struct leat_streams *s = leat_new(sizeof *s);
 
     s->max = max < MOST_STREAMS ? (uint32_t)max : MOST_STREAMS;
-    s->vacant = NOWHERE;
     s->budget = budget;
     s->tracked = tracked;
     s->most_bytes = budget->limit / 2;

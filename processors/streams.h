@@ -1,8 +1,8 @@
 /* What stages that compute with metrics remember of each stream: a bounded table, charged to the
  * worker's budget, of which streams that are not seen any more are forgotten.
  *
- * A number costs LEAT_STREAM_BYTES and its place in the index, 69 bytes at most; a histogram its
- * buckets besides. */
+ * A number costs LEAT_STREAM_BYTES and its place in the index, 70 bytes at most; a histogram its
+ * buckets besides. Memory is given back as streams are forgotten. */
 #ifndef LEAT_PROCESSORS_STREAMS_H
 #define LEAT_PROCESSORS_STREAMS_H
 
