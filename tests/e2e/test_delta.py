@@ -17,6 +17,15 @@ def request(name, attribute, start, time, value, temporality=DELTA):
     return {"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"scope": {"name": "s"}, "metrics": [metric]}]}]}
 
 
+def requests(kind, names, time):
+    """One delta of each of these metrics, from this moment to the next."""
+    numbers = {"sum": {"asInt": "1"}, "histogram": {"count": "1", "explicitBounds": [1, 2], "bucketCounts": ["0", "1", "0"]},
+               "exponentialHistogram": {"count": "1", "scale": 3, "positive": {"offset": time, "bucketCounts": ["1"]}}}
+    point = {"startTimeUnixNano": str(time), "timeUnixNano": str(time + 1), **numbers[kind]}
+    metrics = [{"name": n, kind: {"dataPoints": [point], "aggregationTemporality": DELTA}} for n in names]
+    return {"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"scope": {}, "metrics": metrics}]}]}
+
+
 def points(path):
     """(name, attribute, temporality, start, time, value) in the order of the file."""
     found = []
