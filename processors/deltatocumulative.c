@@ -59,8 +59,17 @@ static void set_number(struct leat_stream *s, const struct leat_point *p)
     }
 }
 
+static void show_number(const struct leat_stream *s, struct leat_point *p)
+{
+    bool is_double = s->kind == LEAT_STREAM_DOUBLE;
+
+    p->number = is_double ? LEAT_NUMBER_DOUBLE : LEAT_NUMBER_INT;
+    p->integer = is_double ? 0 : s->integer;
+    p->value = is_double ? s->value : (double)s->integer;
+}
+
 /* Integers that meet a double become doubles. */
-static void add_number(struct leat_stream *s, struct leat_point *p)
+static void add_number(struct leat_stream *s, const struct leat_point *p)
 {
     if (s->kind == LEAT_STREAM_INT && p->number == LEAT_NUMBER_DOUBLE) {
         s->value = (double)s->integer;
@@ -70,9 +79,6 @@ static void add_number(struct leat_stream *s, struct leat_point *p)
         s->value += p->value;
     else
         s->integer = (int64_t)((uint64_t)s->integer + (uint64_t)p->integer);
-    p->number = s->kind == LEAT_STREAM_DOUBLE ? LEAT_NUMBER_DOUBLE : LEAT_NUMBER_INT;
-    p->integer = s->kind == LEAT_STREAM_DOUBLE ? 0 : s->integer;
-    p->value = s->kind == LEAT_STREAM_DOUBLE ? s->value : (double)s->integer;
 }
 
 /* --- points */
@@ -126,6 +132,7 @@ static enum leat_point_fate add(struct delta *d, struct leat_stream *s, struct l
 
     if (p->type == LEAT_METRIC_SUM) {
         add_number(s, p);
+        show_number(s, p);
     } else {
         answer = leat_distribution_add(d->streams, s, p);
         if (answer != LEAT_STREAMS_YES)
@@ -137,14 +144,35 @@ static enum leat_point_fate add(struct delta *d, struct leat_stream *s, struct l
     return keep(d);
 }
 
+/* The moment the stream is at already: perhaps the same point, sent again because what came of it
+ * was refused behind us. It is not added (and counted as out of order, as in the collector), but
+ * says what the sum is: so the sum arrives, even if it was the stream's last point. */
+static enum leat_point_fate repeat(struct delta *d, const struct leat_stream *s,
+                                   struct leat_point *p)
+{
+    leat_count(d->drops[OUT_OF_ORDER], 1);
+    if (p->type != LEAT_METRIC_SUM && !leat_distribution_fits(s, p))
+        return LEAT_POINT_DROPPED;
+    p->start = s->start;
+    if (p->flags & LEAT_NO_RECORDED_VALUE)
+        return LEAT_POINT_KEPT;
+    if (p->type == LEAT_METRIC_SUM)
+        show_number(s, p);
+    else
+        leat_distribution_show(s, p);
+    return LEAT_POINT_KEPT;
+}
+
 static enum leat_point_fate again(struct delta *d, struct leat_stream *s, struct leat_point *p)
 {
     enum leat_streams_answer answer;
 
     if (p->start < s->start)
         return drop(d, OLDER_START);
-    if (p->time <= s->time)
+    if (p->time < s->time)
         return drop(d, OUT_OF_ORDER);
+    if (p->time == s->time)
+        return repeat(d, s, p);
     if (p->flags & LEAT_NO_RECORDED_VALUE) {
         s->time = p->time;
         p->start = s->start;

@@ -35,7 +35,7 @@ def metric(r, stream, times):
     start, time = times
     kind = stream % 4
     if r.randrange(8) == 0:
-        start, time = r.choice([(start - 5, time), (1000, 999), (start, start)])
+        start, time = r.choice([(start - 5, time), (1000, 999), (start, start - 1)])
     point = {"startTimeUnixNano": str(start), "timeUnixNano": str(time),
              "attributes": [{"key": "stream", "value": {"stringValue": str(stream)}}]}
     if kind == 3:
