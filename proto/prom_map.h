@@ -1,0 +1,121 @@
+/* What a data point of OTLP means in Prometheus: the samples it becomes, one after the other.
+ *
+ * Behaves as the collector's prometheusremotewrite translator does (v0.159), except where a comment
+ * says "Leat". Names and labels are prom_name.h and prom_labels.h. */
+#ifndef LEAT_PROTO_PROM_MAP_H
+#define LEAT_PROTO_PROM_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "proto/metric_point.h"
+#include "proto/prom_labels.h"
+#include "proto/prom_native.h"
+
+struct leat_prom_map_conf {
+    bool custom_buckets; /* convert_explicit_histograms_to_nhcb */
+    bool keep_classic;   /* keep_classic_histograms: with those, the classic series as well */
+};
+
+/* Why a point is not sent. */
+enum leat_prom_drop {
+    LEAT_PROM_KEPT,
+    LEAT_PROM_DROP_TEMPORALITY, /* a sum or histogram that is not cumulative */
+    LEAT_PROM_DROP_SCALE,       /* an exponential histogram with a scale below -4 */
+    LEAT_PROM_DROP_INDEX,       /* … with buckets beyond what an int32_t counts */
+    LEAT_PROM_DROP_BOUNDS,      /* Leat: a histogram whose bounds do not increase: two of its series
+                                 * would be one */
+    LEAT_PROM_DROP_QUANTILES,   /* Leat: a summary that has a quantile twice */
+    LEAT_PROM_DROP_LARGE,       /* more than LEAT_POINT_BUCKETS */
+    LEAT_PROM_DROP_NAME,        /* the metric's name has no character that is allowed */
+    LEAT_PROM_DROP_LABEL,       /* leat_prom_labels: LEAT_PROM_LABELS_NAME */
+    LEAT_PROM_DROP_LABELS,      /* … LEAT_PROM_LABELS_TOO_MANY */
+    LEAT_PROM_DROPS,
+    LEAT_PROM_NO_MEMORY = LEAT_PROM_DROPS, /* not dropped: try again */
+};
+/* In words, for logs and the counter's label: "temporality", "scale" … */
+const char *leat_prom_drop_text(enum leat_prom_drop why);
+
+/* The metric's type in metadata, by its number in both messages. */
+enum leat_prom_type {
+    LEAT_PROM_UNKNOWN,
+    LEAT_PROM_COUNTER,
+    LEAT_PROM_GAUGE,
+    LEAT_PROM_HISTOGRAM,
+    LEAT_PROM_SUMMARY = 5,
+    LEAT_PROM_INFO,
+};
+enum leat_prom_type leat_prom_type_of(const struct leat_metric_head *head);
+
+/* Which series of its point a sample belongs to: the same number means the same suffix and the same
+ * extra label, whatever else the point says. */
+#define LEAT_PROM_PART(n)                                                                          \
+    (UINT64_C(0x7ff8000000000100) + (n))  /* not the bits of a usual double                        \
+                                           */
+#define LEAT_PROM_VALUE LEAT_PROM_PART(0) /* gauge, counter, native histogram, target_info */
+#define LEAT_PROM_SUM   LEAT_PROM_PART(1)
+#define LEAT_PROM_COUNT LEAT_PROM_PART(2)
+/* All others are buckets or quantiles: the bits of the bound. */
+
+struct leat_prom_sample {
+    uint64_t part;
+    const char *suffix; /* behind the metric's name: "", "_bucket", "_sum", "_count" */
+    const char *extra;  /* "le", "quantile", or NULL */
+    double bound;       /* the value of `extra`: leat_prom_number() */
+    int64_t time;       /* Unix ms */
+    int64_t created;    /* Unix ms; 0: not known, or not before `time` */
+    double value;
+    const struct leat_prom_native *native; /* if not NULL: this instead of `value` */
+    const struct leat_exemplar *exemplars; /* in the order of their times */
+    uint32_t nexemplars;
+};
+
+/* The stale marker: the one NaN that ends a series. */
+double leat_prom_stale(void);
+
+/* A bound in the notation of labels: all digits, no exponent (0.0000001, 1000000000000000000000,
+ * "+Inf"); terminated. Returns its length. */
+#define LEAT_PROM_NUMBER 352
+size_t leat_prom_number(double v, char out[LEAT_PROM_NUMBER]);
+
+#define LEAT_PROM_EXEMPLARS 1024 /* of one point; those beyond are left out */
+
+/* A point on its way. Zero before first use; keeps its memory from point to point. */
+struct leat_prom_map {
+    uint64_t exemplars_dropped; /* counts up: beyond the limit, or no memory */
+    /* private */
+    const struct leat_point *point;
+    uint8_t stage;
+    bool counter, classic;
+    uint32_t next;
+    uint64_t sum;
+    int64_t time, created;
+    struct leat_prom_native_room room;
+    struct leat_prom_native native;
+    struct leat_exemplar *exemplars;
+    uint32_t nexemplars, exemplars_cap, next_exemplar;
+};
+void leat_prom_map_done(struct leat_prom_map *m);
+
+/* Begins with a point. Other than KEPT: it makes no samples. `p` and what it points to must stay
+ * until the last sample was taken. */
+enum leat_prom_drop leat_prom_map_begin(struct leat_prom_map *m,
+                                        const struct leat_prom_map_conf *conf,
+                                        const struct leat_metric_head *head,
+                                        const struct leat_point *p);
+
+/* The next sample of the point; false: there is none. What it points to stays until the next
+ * call. */
+bool leat_prom_map_next(struct leat_prom_map *m, struct leat_prom_sample *ret);
+
+/* The labels of an exemplar: sorted, each name once; trace_id and span_id, and the filtered
+ * attributes if all together have no more than 128 characters. Names and values are written into
+ * `text`, which is cleared, and stay as long as it. Returns how many. */
+#define LEAT_PROM_EXEMPLAR_LABELS 128 /* each has a character at least */
+
+uint32_t leat_prom_exemplar_labels(const struct leat_exemplar *e, struct leat_text *text,
+                                   struct leat_prom_label out[LEAT_PROM_EXEMPLAR_LABELS]);
+
+#endif
