@@ -11,7 +11,6 @@
 
 #include "base/text.h"
 #include "proto/metric_point.h"
-#include "proto/prom_labels.h"
 #include "proto/prom_native.h"
 
 struct leat_prom_map_conf {
@@ -63,7 +62,7 @@ struct leat_prom_sample {
     uint64_t part;
     const char *suffix; /* behind the metric's name: "", "_bucket", "_sum", "_count" */
     const char *extra;  /* "le", "quantile", or NULL */
-    double bound;       /* the value of `extra`: leat_prom_number() */
+    double bound;       /* the value of `extra`: leat_prom_add_number() */
     int64_t time;       /* Unix ms */
     int64_t created;    /* Unix ms; 0: not known, or not before `time` */
     double value;
@@ -75,10 +74,10 @@ struct leat_prom_sample {
 /* The stale marker: the one NaN that ends a series. */
 double leat_prom_stale(void);
 
-/* A bound in the notation of labels: all digits, no exponent (0.0000001, 1000000000000000000000,
- * "+Inf"); terminated. Returns its length. */
-#define LEAT_PROM_NUMBER 352
-size_t leat_prom_number(double v, char out[LEAT_PROM_NUMBER]);
+/* Appends a bound in the notation of labels: the fewest digits that read back as it, no exponent
+ * (0.0000001, 1000000000000000000000, "+Inf"). */
+#define LEAT_PROM_NUMBER 352 /* bytes are enough */
+void leat_prom_add_number(struct leat_text *t, double v);
 
 #define LEAT_PROM_EXEMPLARS 1024 /* of one point; those beyond are left out */
 
@@ -88,9 +87,9 @@ struct leat_prom_map {
     /* private */
     const struct leat_point *point;
     uint8_t stage;
-    bool counter, classic;
-    uint32_t next;
-    uint64_t sum;
+    bool classic, stale;
+    uint32_t next;  /* bucket or quantile */
+    uint64_t below; /* counted in the buckets so far */
     int64_t time, created;
     struct leat_prom_native_room room;
     struct leat_prom_native native;
@@ -110,12 +109,10 @@ enum leat_prom_drop leat_prom_map_begin(struct leat_prom_map *m,
  * call. */
 bool leat_prom_map_next(struct leat_prom_map *m, struct leat_prom_sample *ret);
 
-/* The labels of an exemplar: sorted, each name once; trace_id and span_id, and the filtered
- * attributes if all together have no more than 128 characters. Names and values are written into
- * `text`, which is cleared, and stay as long as it. Returns how many. */
-#define LEAT_PROM_EXEMPLAR_LABELS 128 /* each has a character at least */
-
-uint32_t leat_prom_exemplar_labels(const struct leat_exemplar *e, struct leat_text *text,
-                                   struct leat_prom_label out[LEAT_PROM_EXEMPLAR_LABELS]);
+/* false: the sample taken last was the last one. */
+static inline bool leat_prom_map_more(const struct leat_prom_map *m)
+{
+    return m->stage != 0;
+}
 
 #endif

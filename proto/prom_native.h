@@ -56,7 +56,11 @@ enum leat_prom_native_result {
 enum leat_prom_native_result leat_prom_native_of_exponential(const struct leat_point *p,
                                                              struct leat_prom_native_room *room,
                                                              struct leat_prom_native *ret);
-/* A histogram, whose bounds increase: as custom buckets. */
+/* The bounds of a histogram without a last one of +Inf, which every histogram has anyway. */
+uint32_t leat_prom_finite_bounds(const struct leat_point *p);
+
+/* A histogram, whose bounds increase: as custom buckets. One that has no buckets has all that was
+ * counted in the last. */
 enum leat_prom_native_result leat_prom_native_of_explicit(const struct leat_point *p,
                                                           struct leat_prom_native_room *room,
                                                           struct leat_prom_native *ret);
