@@ -326,10 +326,10 @@ static void give(const struct leat_prom_map *m, struct leat_prom_sample *ret, ui
                                      .value = m->stale ? leat_prom_stale() : value};
 }
 
-/* All NaN are one series. */
+/* The bits of the bound, and never one of enum leat_prom_part: those would stand for other NaN. */
 static uint64_t part_of(double bound)
 {
-    return isnan(bound) ? LEAT_PROM_PART(0xff) : bits_of(bound);
+    return isnan(bound) ? LEAT_PROM_NAN : bits_of(bound) ^ UINT64_C(0x7ff8000000000100);
 }
 
 static void give_bounded(const struct leat_prom_map *m, struct leat_prom_sample *ret,

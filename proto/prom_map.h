@@ -49,17 +49,16 @@ enum leat_prom_type {
 enum leat_prom_type leat_prom_type_of(const struct leat_metric_head *head);
 
 /* Which series of its point a sample belongs to: the same number means the same suffix and the same
- * extra label, whatever else the point says. */
-#define LEAT_PROM_PART(n)                                                                          \
-    (UINT64_C(0x7ff8000000000100) + (n))  /* not the bits of a usual double                        \
-                                           */
-#define LEAT_PROM_VALUE LEAT_PROM_PART(0) /* gauge, counter, native histogram, target_info */
-#define LEAT_PROM_SUM   LEAT_PROM_PART(1)
-#define LEAT_PROM_COUNT LEAT_PROM_PART(2)
-/* All others are buckets or quantiles: the bits of the bound. */
+ * extra label, whatever else the point says. All others are buckets and quantiles. */
+enum leat_prom_part {
+    LEAT_PROM_VALUE, /* gauge, counter, native histogram, target_info */
+    LEAT_PROM_SUM,
+    LEAT_PROM_COUNT,
+    LEAT_PROM_NAN, /* the quantile that is not a number */
+};
 
 struct leat_prom_sample {
-    uint64_t part;
+    uint64_t part;      /* enum leat_prom_part */
     const char *suffix; /* behind the metric's name: "", "_bucket", "_sum", "_count" */
     const char *extra;  /* "le", "quantile", or NULL */
     double bound;       /* the value of `extra`: leat_prom_add_number() */
@@ -88,9 +87,9 @@ struct leat_prom_map {
     const struct leat_point *point;
     uint8_t stage;
     bool classic, stale;
-    uint32_t next;  /* bucket or quantile */
-    uint64_t below; /* counted in the buckets so far */
-    int64_t time, created;
+    uint32_t next;         /* bucket or quantile */
+    uint64_t below;        /* counted in the buckets so far */
+    int64_t time, created; /* ms */
     struct leat_prom_native_room room;
     struct leat_prom_native native;
     struct leat_exemplar *exemplars;
@@ -108,6 +107,12 @@ enum leat_prom_drop leat_prom_map_begin(struct leat_prom_map *m,
 /* The next sample of the point; false: there is none. What it points to stays until the next
  * call. */
 bool leat_prom_map_next(struct leat_prom_map *m, struct leat_prom_sample *ret);
+
+/* No more samples of this point. */
+static inline void leat_prom_map_stop(struct leat_prom_map *m)
+{
+    m->stage = 0;
+}
 
 /* false: the sample taken last was the last one. */
 static inline bool leat_prom_map_more(const struct leat_prom_map *m)

@@ -20,8 +20,9 @@ enum leat_prom_message {
     LEAT_PROM_WRITE_2, /* io.prometheus.write.v2.Request */
 };
 
-#define LEAT_PROM_STORE_MIN ((size_t)1 << 20) /* bytes: two series of any size */
-#define LEAT_PROM_STORE_MAX ((size_t)8 << 30)
+#define LEAT_PROM_STORE_MIN    ((size_t)1 << 20)   /* bytes: two series of any size */
+#define LEAT_PROM_SERIES_BYTES ((size_t)128 << 10) /* names and values of one series; a text */
+#define LEAT_PROM_STORE_MAX    ((size_t)8 << 30)
 
 /* A string of the current generation. In 1.0 a whole Label, field tag included; in 2.0 a string as
  * member of `symbols`, field tag included. */
@@ -53,17 +54,20 @@ enum leat_prom_message leat_prom_store_message(const struct leat_prom_store *s);
  * a function of it even if a key is there twice. */
 struct leat_print leat_prom_stream(const struct leat_metric_ids *ids, const struct leat_point *p);
 
-/* The series, or NULL: make its labels and put them. Both are valid until the next put, symbols
- * included. */
+/* The series, or NULL: make its labels and put them. Series and symbols are valid until the next
+ * put or text. */
 struct leat_prom_series *leat_prom_store_get(struct leat_prom_store *s, struct leat_print stream,
                                              uint64_t part);
-/* NULL: no memory. */
-struct leat_prom_series *leat_prom_store_put(struct leat_prom_store *s, struct leat_print stream,
-                                             uint64_t part, struct leat_prom_set labels);
+/* LARGE: more than LEAT_PROM_SERIES_BYTES. */
+enum leat_prom_put { LEAT_PROM_PUT_OK, LEAT_PROM_PUT_LARGE, LEAT_PROM_PUT_NO_MEMORY };
+enum leat_prom_put leat_prom_store_put(struct leat_prom_store *s, struct leat_print stream,
+                                       uint64_t part, struct leat_prom_set labels,
+                                       struct leat_prom_series **ret);
 
-/* 2.0: a reference to a text (help, unit), valid until the serial changes. false: no memory, or
- * longer than LEAT_PROM_LABEL_BYTES. */
-bool leat_prom_store_text(struct leat_prom_store *s, struct leat_bytes text, uint32_t *ret_ref);
+/* 2.0: a reference to a text (help, unit), valid until the serial changes, which this may do
+ * itself. 0 is the empty text. */
+enum leat_prom_put leat_prom_store_text(struct leat_prom_store *s, struct leat_bytes text,
+                                        uint32_t *ret_ref);
 
 /* Changes when a generation begins: references and ids of before mean nothing any more. */
 uint32_t leat_prom_store_serial(const struct leat_prom_store *s);

@@ -21,21 +21,30 @@ struct leat_prom_family {
     uint32_t help_ref, unit_ref;        /* 2.0: leat_prom_store_text() */
 };
 
+/* 2.0: strings of exemplars, lately written. */
+#define LEAT_PROM_WRITE_TEXTS 64
+struct leat_prom_write_text {
+    uint32_t at, len, number; /* in `symbols`; 0: none */
+};
+
 struct leat_prom_write {
     /* What is in the request. */
     uint32_t series; /* TimeSeries: samples + histograms */
     uint32_t samples, histograms, exemplars, families;
     /* private */
+    enum leat_prom_message version;
     struct leat_prom_store *store;
     size_t max;
     bool disorder;            /* a sample is older than one of its series before it */
     struct leat_text body;    /* the series */
     struct leat_text symbols; /* 2.0 */
+    struct leat_text tail;    /* of a series, behind its labels */
     struct leat_text scratch; /* labels of an exemplar */
-    uint32_t serial;          /* of the store, of the ids below */
-    uint32_t base, nsymbols;  /* 2.0: local number of symbol id = local[id] - base, if above 0 */
+    uint32_t serial;          /* of the store, of the ids in `local` */
+    uint32_t base, nsymbols;  /* 2.0: number of symbol `id` = local[id] - base, if above 0 */
     uint32_t *local;
     size_t local_cap;
+    struct leat_prom_write_text texts[LEAT_PROM_WRITE_TEXTS];
 };
 
 enum leat_prom_write_result {
@@ -68,8 +77,9 @@ static inline bool leat_prom_write_empty(const struct leat_prom_write *w)
     return w->series == 0 && w->families == 0;
 }
 
-/* The request, valid until the next call. Samples of one series stand in the order of their times.
- * false: no memory, nothing changed. */
+/* The request, valid until the next call. Symbols of 2.0 are there once each, but for strings of
+ * exemplars that are also in labels, or were not written lately. Samples of one series stand in the
+ * order of their times. false: no memory, nothing changed. */
 bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret);
 /* Begins the next one. `keep`: memory is kept for it. */
 void leat_prom_write_clear(struct leat_prom_write *w, bool keep);
