@@ -45,6 +45,7 @@ struct leat_prom_store {
     uint32_t serial;
     uint64_t generations;
     struct generation now, before;
+    struct leat_prom_series *last; /* that was asked for, of the generation now; or NULL */
 };
 
 static const struct leat_prom_symbol *symbol_at(const struct generation *g, uint32_t at)
@@ -147,6 +148,7 @@ static void flip(struct leat_prom_store *s)
     generation_drop(&old, s->half + SLACK);
     s->before = s->now;
     s->now = old;
+    s->last = NULL;
     s->serial++;
     s->generations++;
 }
@@ -310,6 +312,7 @@ static struct leat_prom_series *add(struct generation *g, struct leat_print key,
     series->last = INT64_MIN;
     series->nrefs = nrefs;
     series->label_bytes = 0;
+    series->next = 0;
     return series;
 }
 
@@ -341,16 +344,42 @@ static struct leat_prom_series *move_over(struct leat_prom_store *s,
     return series;
 }
 
+/* Series come in the same order again and again: `next` of the one before is mostly right, and saves
+ * the two cache misses that looking it up costs. It is fetched while the last one is worked on. */
+static void follow(struct leat_prom_store *s, struct leat_prom_series *series)
+{
+    const uint8_t *ahead = s->now.arena + series->next * UNIT;
+
+    if (s->last != NULL)
+        s->last->next = (uint32_t)((size_t)((uint8_t *)series - s->now.arena) / UNIT);
+    s->last = series;
+    __builtin_prefetch(ahead);
+    __builtin_prefetch(ahead + 64);
+}
+
 struct leat_prom_series *leat_prom_store_get(struct leat_prom_store *s, struct leat_print stream,
                                              uint64_t part)
 {
     struct leat_print key = key_of(stream, part);
-    struct leat_prom_series *series = find(&s->now, key), *old;
+    struct leat_prom_series *series;
 
+    if (s->last != NULL && s->last->next != 0) {
+        series = series_at(&s->now, s->last->next);
+        if (leat_print_is(series->key, key)) {
+            s->last = series;
+            __builtin_prefetch(s->now.arena + series->next * UNIT);
+            __builtin_prefetch(s->now.arena + series->next * UNIT + 64);
+            return series;
+        }
+    }
+    series = find(&s->now, key);
+    if (series == NULL) {
+        const struct leat_prom_series *old = find(&s->before, key);
+        series = old == NULL ? NULL : move_over(s, old);
+    }
     if (series != NULL)
-        return series;
-    old = find(&s->before, key);
-    return old == NULL ? NULL : move_over(s, old);
+        follow(s, series);
+    return series;
 }
 
 /* --- new series */
@@ -437,6 +466,7 @@ enum leat_prom_put leat_prom_store_put(struct leat_prom_store *s, struct leat_pr
     memcpy(series->refs, refs, nrefs * sizeof *refs);
     for (uint32_t i = 0; i < nrefs; i++)
         series->label_bytes += symbol_at(&s->now, refs[i])->len;
+    follow(s, series);
     *ret = series;
     return LEAT_PROM_PUT_OK;
 }

@@ -38,6 +38,7 @@ struct leat_prom_series {
     uint32_t hash;         /* of the labels, keyed per process: equal series, equal hash */
     uint32_t label_bytes;  /* 1.0: all its Labels, encoded */
     uint32_t nrefs;        /* 1.0: one to a label; 2.0: two, name and value */
+    uint32_t next;         /* private: the one that was asked for after this, last time */
     uint32_t refs[];       /* leat_prom_symbol_at() */
 };
 
