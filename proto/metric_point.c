@@ -388,6 +388,53 @@ static void join_attr(struct leat_point *p, const uint8_t *from, const uint8_t *
     p->attrs.len += (size_t)(to - from);
 }
 
+/* Where the KeyValue field at `at` ends, of two bytes at least; NULL: it is longer than 16383 or
+ * does not end before `end`. */
+static const uint8_t *end_of_attr(const uint8_t *at, const uint8_t *end)
+{
+    size_t n = at[1];
+
+    at += 2;
+    if (n >= 0x80) {
+        if (at == end || *at >= 0x80)
+            return NULL;
+        n = (n & 0x7f) | (size_t)*at++ << 7;
+    }
+    return n <= (size_t)(end - at) ? at + n : NULL;
+}
+
+/* A number point as SDKs write it: attributes one after the other, times, a value. false: there is
+ * something else in it, and nothing is said. */
+static bool read_usual_number(struct leat_point *p)
+{
+    const uint8_t *at = p->message.data, *end = at + p->message.len, *next;
+    uint64_t word;
+
+    for (; end - at >= 9 || (end - at >= 2 && *at == (7 << 3 | LEAT_BYTES)); at = next) {
+        if (*at == (7 << 3 | LEAT_BYTES)) {
+            next = end_of_attr(at, end);
+            if (next == NULL || (p->attrs.len != 0 && p->attrs.data + p->attrs.len != at))
+                return false;
+            p->attrs.data = p->attrs.len == 0 ? at : p->attrs.data;
+            p->attrs.len += (size_t)(next - at);
+            continue;
+        }
+        memcpy(&word, at + 1, 8);
+        next = at + 9;
+        if (*at == (2 << 3 | LEAT_FIXED64))
+            p->start = word;
+        else if (*at == (3 << 3 | LEAT_FIXED64))
+            p->time = word;
+        else if (*at == (4 << 3 | LEAT_FIXED64))
+            set_number(p, LEAT_NUMBER_DOUBLE, word);
+        else if (*at == (6 << 3 | LEAT_FIXED64))
+            set_number(p, LEAT_NUMBER_INT, word);
+        else
+            return false;
+    }
+    return at == end;
+}
+
 bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
                      struct leat_point_room *room, struct leat_point *ret)
 {
@@ -396,11 +443,17 @@ bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
     struct arrays n = {0};
     struct leat_wire_field f;
     const uint8_t *from = w.at;
+    const struct leat_point nothing = {.type = type,
+                                       .message = record,
+                                       .attrs_field = s->attrs_field,
+                                       .exemplars_field = s->exemplars_field};
 
-    *ret = (struct leat_point){.type = type,
-                               .message = record,
-                               .attrs_field = s->attrs_field,
-                               .exemplars_field = s->exemplars_field};
+    *ret = nothing;
+    if ((type == LEAT_METRIC_GAUGE || type == LEAT_METRIC_SUM) && record.len > 0) {
+        if (read_usual_number(ret))
+            return true;
+        *ret = nothing;
+    }
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning m = meaning_of(s, f.field);
         if (m == ATTRIBUTE)

@@ -5,12 +5,13 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/print.h"
 #include "base/text.h"
 #include "proto/otlp_match.h"
 #include "proto/wire.h"
 
 #define FIRST_SLOTS 1024u
-#define UNIT        ((size_t)8)  /* a reference counts in these */
+#define UNIT        LEAT_PROM_UNIT
 #define SLACK       ((size_t)32) /* bytes that can be read behind a symbol */
 #define HEAD_MAX    ((size_t)40) /* bytes a string needs besides its own, at most */
 
@@ -50,7 +51,7 @@ struct leat_prom_store {
 
 static const struct leat_prom_symbol *symbol_at(const struct generation *g, uint32_t at)
 {
-    return (const struct leat_prom_symbol *)(const void *)(g->arena + at * UNIT);
+    return leat_prom_symbol_at(g->arena, at);
 }
 
 static struct leat_prom_series *series_at(const struct generation *g, uint32_t at)
@@ -213,9 +214,9 @@ uint32_t leat_prom_store_serial(const struct leat_prom_store *s)
     return s->serial;
 }
 
-const struct leat_prom_symbol *leat_prom_symbol_at(const struct leat_prom_store *s, uint32_t ref)
+const uint8_t *leat_prom_store_symbols(const struct leat_prom_store *s)
 {
-    return symbol_at(&s->now, ref);
+    return s->now.arena;
 }
 
 struct leat_prom_store_stats leat_prom_store_stats(const struct leat_prom_store *s)
@@ -344,8 +345,9 @@ static struct leat_prom_series *move_over(struct leat_prom_store *s,
     return series;
 }
 
-/* Series come in the same order again and again: `next` of the one before is mostly right, and saves
- * the two cache misses that looking it up costs. It is fetched while the last one is worked on. */
+/* Series come in the same order again and again: `next` of the one before is mostly right, and
+ * saves the two cache misses that looking it up costs. It is fetched while the last one is worked
+ * on. */
 static void follow(struct leat_prom_store *s, struct leat_prom_series *series)
 {
     const uint8_t *ahead = s->now.arena + series->next * UNIT;
@@ -499,7 +501,7 @@ static struct leat_print scattered(const struct leat_point *p)
 
 struct leat_print leat_prom_stream(const struct leat_metric_ids *ids, const struct leat_point *p)
 {
-    struct leat_print all = p->scattered ? scattered(p) : leat_print(p->attrs);
+    struct leat_print all = p->scattered ? scattered(p) : leat_print_quick(p->attrs);
 
     leat_print_add(&all, ids->metric);
     return all;
