@@ -407,20 +407,23 @@ static const uint8_t *end_of_attr(const uint8_t *at, const uint8_t *end)
  * something else in it, and nothing is said. */
 static bool read_usual_number(struct leat_point *p)
 {
-    const uint8_t *at = p->message.data, *end = at + p->message.len, *next;
+    const uint8_t *at = p->message.data, *end = at + p->message.len, *first = NULL, *behind = NULL;
     uint64_t word;
 
-    for (; end - at >= 9 || (end - at >= 2 && *at == (7 << 3 | LEAT_BYTES)); at = next) {
+    while (at < end) {
         if (*at == (7 << 3 | LEAT_BYTES)) {
-            next = end_of_attr(at, end);
-            if (next == NULL || (p->attrs.len != 0 && p->attrs.data + p->attrs.len != at))
+            if (behind != NULL && behind != at)
                 return false;
-            p->attrs.data = p->attrs.len == 0 ? at : p->attrs.data;
-            p->attrs.len += (size_t)(next - at);
+            first = first == NULL ? at : first;
+            at = end - at < 2 ? NULL : end_of_attr(at, end);
+            if (at == NULL)
+                return false;
+            behind = at;
             continue;
         }
+        if (end - at < 9)
+            return false;
         memcpy(&word, at + 1, 8);
-        next = at + 9;
         if (*at == (2 << 3 | LEAT_FIXED64))
             p->start = word;
         else if (*at == (3 << 3 | LEAT_FIXED64))
@@ -431,8 +434,20 @@ static bool read_usual_number(struct leat_point *p)
             set_number(p, LEAT_NUMBER_INT, word);
         else
             return false;
+        at += 9;
     }
-    return at == end;
+    if (first != NULL)
+        p->attrs = leat_bytes(first, (size_t)(behind - first));
+    return true;
+}
+
+static void begin_point(struct leat_point *p, enum leat_metric_type type, struct leat_bytes record)
+{
+    memset(p, 0, sizeof *p);
+    p->type = type;
+    p->message = record;
+    p->attrs_field = shapes[type].attrs_field;
+    p->exemplars_field = shapes[type].exemplars_field;
 }
 
 bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
@@ -443,16 +458,12 @@ bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
     struct arrays n = {0};
     struct leat_wire_field f;
     const uint8_t *from = w.at;
-    const struct leat_point nothing = {.type = type,
-                                       .message = record,
-                                       .attrs_field = s->attrs_field,
-                                       .exemplars_field = s->exemplars_field};
 
-    *ret = nothing;
+    begin_point(ret, type, record);
     if ((type == LEAT_METRIC_GAUGE || type == LEAT_METRIC_SUM) && record.len > 0) {
         if (read_usual_number(ret))
             return true;
-        *ret = nothing;
+        begin_point(ret, type, record);
     }
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning m = meaning_of(s, f.field);

@@ -25,16 +25,28 @@ void prom_read_value(struct leat_text *out, double v)
         leat_text_printf(out, "%.17g", v == 0 ? 0 : v);
 }
 
-void prom_read_quoted(struct leat_text *out, struct leat_bytes text)
+static void add_printable(struct leat_text *out, struct leat_bytes text)
 {
-    leat_text_char(out, '\'');
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '\'' || text.data[i] == '\\' || text.data[i] < ' ')
             leat_text_printf(out, "\\x%02x", text.data[i]);
         else
             leat_text_char(out, (char)text.data[i]);
     }
+}
+
+void prom_read_quoted(struct leat_text *out, struct leat_bytes text)
+{
     leat_text_char(out, '\'');
+    add_printable(out, text);
+    leat_text_char(out, '\'');
+}
+
+void prom_read_label(struct leat_text *out, struct leat_bytes name, struct leat_bytes value)
+{
+    add_printable(out, name);
+    leat_text_char(out, '=');
+    prom_read_quoted(out, value);
 }
 
 /* --- what both messages have, as pointers into them */
@@ -55,8 +67,9 @@ static const char *add_labels(struct leat_text *out, const struct label *l, size
         if (!leat_bytes_utf8(leat_bytes_str(l[i].name)) ||
             !leat_bytes_utf8(leat_bytes_str(l[i].value)))
             return "a label is not UTF-8";
-        leat_text_printf(out, "%s%s=", i == 0 ? "" : ",", l[i].name);
-        prom_read_quoted(out, leat_bytes_str(l[i].value));
+        if (i > 0)
+            leat_text_char(out, ',');
+        prom_read_label(out, leat_bytes_str(l[i].name), leat_bytes_str(l[i].value));
     }
     leat_text_char(out, '}');
     return NULL;
@@ -140,8 +153,12 @@ static void add_metadata(struct leat_text *out, unsigned type, const char *help,
     static const char *const types[] = {"unknown", "counter", "gauge", "histogram", "?", "summary"};
 
     leat_text_printf(out, " %s", type < sizeof types / sizeof *types ? types[type] : "?");
-    if (help[0] != '\0' || unit[0] != '\0')
-        leat_text_printf(out, " help=%s unit=%s", help, unit);
+    if (help[0] == '\0' && unit[0] == '\0')
+        return;
+    leat_text_str(out, " help=");
+    prom_read_quoted(out, leat_bytes_str(help));
+    leat_text_str(out, " unit=");
+    prom_read_quoted(out, leat_bytes_str(unit));
 }
 
 /* --- 1.0 */

@@ -18,8 +18,10 @@ const char *prom_read(enum leat_prom_message message, struct leat_bytes request,
 /* The lines in the order of their bytes. */
 void prom_read_sort(struct leat_text *lines);
 
-/* Shared with the naive mapping. A value as it stands in a line: all digits, "stale", "NaN". */
+/* Pieces of a line, for who makes such lines from something else. A value: all digits, "stale",
+ * "NaN"; text in quotes; name='value'. */
 void prom_read_value(struct leat_text *out, double v);
 void prom_read_quoted(struct leat_text *out, struct leat_bytes text);
+void prom_read_label(struct leat_text *out, struct leat_bytes name, struct leat_bytes value);
 
 #endif

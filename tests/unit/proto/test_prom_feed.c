@@ -264,11 +264,11 @@ static void test_numbers_in_2(void **state)
     conf.message = LEAT_PROM_WRITE_2;
     conf.metadata = true;
     numbers();
-    expect("{__name__='room_temperature_celsius',room='kitchen'} 21.5 @1060000 gauge help=What "
-           "it is. unit=celsius\n"
-           "{__name__='requests_total',code='200'} 7 @1060000 counter help=What it is. unit= "
+    expect("{__name__='room_temperature_celsius',room='kitchen'} 21.5 @1060000 gauge "
+           "help='What it is.' unit='celsius'\n"
+           "{__name__='requests_total',code='200'} 7 @1060000 counter help='What it is.' unit='' "
            "created=1000000\n"
-           "{__name__='queue',q='a'} -3 @1060000 gauge help=What it is. unit=\n");
+           "{__name__='queue',q='a'} -3 @1060000 gauge help='What it is.' unit=''\n");
 }
 
 static void test_metadata(void **state)
@@ -279,9 +279,9 @@ static void test_metadata(void **state)
     expect("{__name__='room_temperature_celsius',room='kitchen'} 21.5 @1060000\n"
            "{__name__='requests_total',code='200'} 7 @1060000\n"
            "{__name__='queue',q='a'} -3 @1060000\n"
-           "metadata room_temperature_celsius gauge help=What it is. unit=celsius\n"
-           "metadata requests_total counter help=What it is. unit=\n"
-           "metadata queue gauge help=What it is. unit=\n");
+           "metadata room_temperature_celsius gauge help='What it is.' unit='celsius'\n"
+           "metadata requests_total counter help='What it is.' unit=''\n"
+           "metadata queue gauge help='What it is.' unit=''\n");
 }
 
 static void test_delta_is_dropped(void **state)
@@ -777,7 +777,7 @@ static void test_target_info(void **state)
     assert_non_null(
         strstr(leat_text_get(&got),
                "{__name__='ns_target_info',cloud_region='eu',instance='i-1',job='shop'} "
-               "1 @1060005 gauge help=Target metadata unit=\n"));
+               "1 @1060005 gauge help='Target metadata' unit=''\n"));
 }
 
 static void test_names_that_cannot_be(void **state)
