@@ -508,7 +508,12 @@ static enum leat_prom_drop map_histogram(struct place *p, const histogram_point 
 static enum leat_prom_drop map_summary(struct place *p, const summary_point *s)
 {
     char one[LEAT_PROM_NUMBER], other[LEAT_PROM_NUMBER];
+    bool sorted = true;
 
+    for (size_t i = 1; i < s->n_quantile_values; i++)
+        sorted &= s->quantile_values[i - 1]->quantile < s->quantile_values[i]->quantile;
+    if (!sorted && s->n_quantile_values > 128)
+        return LEAT_PROM_DROP_QUANTILES;
     for (size_t i = 0; i < s->n_quantile_values; i++) {
         for (size_t k = 0; k < i; k++) {
             if (strcmp(digits(s->quantile_values[i]->quantile, one),

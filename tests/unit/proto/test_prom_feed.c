@@ -639,8 +639,8 @@ static void histogram_with_exemplars(void)
     open_resource(NULL, NULL, NULL);
     open_metric("h", "s", LEAT_METRIC_HISTOGRAM);
     histogram(2, 3, false, 0);
-    exemplar(8, 5, NOW - MS, 1, "key", "value");
-    exemplar(8, 4, NOW - 5 * MS, 0, "user.id", "x");
+    exemplar(8, 4, NOW - MS, 1, "key", "value");
+    exemplar(8, 5, NOW - 5 * MS, 0, "user.id", "x");
     exemplar(8, NAN, NOW, 2, NULL, NULL);
     exemplar(8, 6, NOW, 2, NULL, NULL);
     leat_make_close(&make);
@@ -654,8 +654,8 @@ static void test_exemplars(void **state)
     histogram_with_exemplars();
     expect("{__name__='h_seconds_count',k='v'} 7 @1060000\n"
            "{__name__='h_seconds_bucket',k='v',le='0.0000001'} 1 @1060000\n"
-           "{__name__='h_seconds_bucket',k='v',le='5'} 3 @1060000 # {user.id='x'} 4 @1059995 # "
-           "{key='value'," ID_1 "} 5 @1059999\n"
+           "{__name__='h_seconds_bucket',k='v',le='5'} 3 @1060000 # {user.id='x'} 5 @1059995 # "
+           "{key='value'," ID_1 "} 4 @1059999\n"
            "{__name__='h_seconds_bucket',k='v',le='+Inf'} 7 @1060000 # {" ID_2 "} 6 @1060000\n");
 }
 
@@ -667,8 +667,8 @@ static void test_exemplars_of_native(void **state)
     histogram_with_exemplars();
     expect(
         "{__name__='h_seconds',k='v'} histogram schema=-53 count=7 sum=0 zero=0(0) pos[0+2: 1 1] "
-        "custom=9.9999999999999995e-08,5 @1060000 # {user.id='x'} 4 @1059995 # {key='value'," ID_1
-        "} 5 @1059999 # {" ID_2 "} NaN @1060000 # {" ID_2
+        "custom=9.9999999999999995e-08,5 @1060000 # {user.id='x'} 5 @1059995 # {key='value'," ID_1
+        "} 4 @1059999 # {" ID_2 "} NaN @1060000 # {" ID_2
         "} 6 @1060000 histogram created=1000000\n");
 }
 
