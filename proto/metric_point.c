@@ -70,6 +70,23 @@ static enum meaning meaning_of(const struct shape *s, uint32_t field)
 
 /* --- the metric */
 
+/* Goes past the data points, field 1 in all types, that have a length of one or two bytes. */
+static void pass_points(struct leat_wire *w)
+{
+    while (w->end - w->at >= 3 && *w->at == (1 << 3 | LEAT_BYTES)) {
+        const uint8_t *p = w->at + 2;
+        size_t len = w->at[1];
+        if (len >= 0x80) {
+            if (*p >= 0x80)
+                return;
+            len = (len & 0x7f) | (size_t)*p++ << 7;
+        }
+        if (len > (size_t)(w->end - p))
+            return;
+        w->at = p + len;
+    }
+}
+
 struct leat_metric_head leat_metric_head(const struct leat_otlp_walk *walk)
 {
     struct leat_metric_head head = {.type = (enum leat_metric_type)walk->data_field};
@@ -87,7 +104,7 @@ struct leat_metric_head leat_metric_head(const struct leat_otlp_walk *walk)
     if (head.type == LEAT_METRIC_GAUGE || head.type == LEAT_METRIC_SUMMARY)
         return head;
     w = leat_wire_of(walk->data);
-    while (leat_wire_next(&w, &f) > 0) {
+    while (pass_points(&w), leat_wire_next(&w, &f) > 0) {
         if (f.field == 2 && f.type == LEAT_VARINT)
             head.temporality = f.number <= LEAT_CUMULATIVE ? (enum leat_temporality)f.number
                                                            : LEAT_TEMPORALITY_NONE;
