@@ -484,11 +484,9 @@ bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret)
         *ret = leat_text_bytes(&w->body);
         return true;
     }
-    if (!leat_prom_symbols_begin(&w->symbols))
-        return false;
     /* Symbols come first: a receiver may read in one pass. */
     symbols = &w->symbols.text;
-    if (!leat_text_reserve(symbols, w->body.len)) {
+    if (!leat_prom_symbols_begin(&w->symbols) || !leat_text_reserve(symbols, w->body.len)) {
         symbols->failed = false;
         return false;
     }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "base/signal.h"
 #include "base/text.h"
 #include "lib/prom_read.h"
@@ -862,6 +863,75 @@ static void test_order_of_times(void **state)
     }
 }
 
+/* Everything that allocates, once more from where it stopped. */
+static void with_memory(struct leat_prom_feed *f, struct leat_prom_write *w)
+{
+    struct leat_prom_item item;
+    enum leat_prom_feed_result r;
+    struct leat_bytes request;
+
+    leat_prom_feed_begin(f, leat_text_bytes(&otlp), 0);
+    while ((r = leat_prom_feed_next(f, &item)) != LEAT_PROM_FEED_END) {
+        if (r == LEAT_PROM_FEED_NO_MEMORY) {
+            requests++;
+            continue;
+        }
+        assert_int_not_equal(r, LEAT_PROM_FEED_DROPPED);
+        while ((r == LEAT_PROM_FEED_FAMILY
+                    ? leat_prom_write_family(w, &item.family)
+                    : leat_prom_write_add(w, item.series, &item.sample, &item.family)) ==
+               LEAT_PROM_WRITE_NO_MEMORY)
+            requests++;
+    }
+    while (!leat_prom_write_finish(w, &request))
+        requests++;
+    leat_mem_fail_at(0);
+    leat_text_clear(&got);
+    assert_null(prom_read(conf.message, request, PROM_READ_ALL, &got));
+}
+
+static void test_no_memory(void **state)
+{
+    struct leat_text want;
+
+    (void)state;
+    leat_text_init(&want, REQUEST);
+    conf.target_info = conf.metadata = true;
+    numbers();
+    open_resource("shop", "i-1", "eu");
+    open_metric("h", "s", LEAT_METRIC_HISTOGRAM);
+    histogram(3, 4, true, 0);
+    exemplar(8, 5, NOW, 1, "key", "value");
+    leat_make_close(&make);
+    close_metric(LEAT_CUMULATIVE, false);
+    open_metric("m", "", LEAT_METRIC_GAUGE);
+    number_point("k", "a", NOW, 1);
+    number_point("k", "a", NOW - MS, 1); /* order is made */
+    close_metric(0, false);
+    close_resource();
+    exponential(2, 0, buckets, 5);
+    for (int message = LEAT_PROM_WRITE_1; message <= LEAT_PROM_WRITE_2; message++) {
+        conf.message = (enum leat_prom_message)message;
+        requests = 1;
+        for (uint64_t nth = 0; requests > 0; nth++) {
+            struct leat_prom_feed *f = leat_prom_feed_new(&conf);
+            struct leat_prom_write w;
+            leat_prom_write_init(&w, leat_prom_feed_store(f), 3000000);
+            requests = nth == 0; /* how often there was none */
+            leat_mem_fail_at(nth);
+            with_memory(f, &w);
+            if (nth == 0) {
+                leat_text_clear(&want);
+                leat_text_add(&want, got.data, got.len);
+            }
+            assert_string_equal(leat_text_get(&want), leat_text_get(&got));
+            leat_prom_write_done(&w);
+            leat_prom_feed_free(f);
+        }
+    }
+    leat_text_done(&want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -895,6 +965,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names_that_cannot_be, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order_of_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
