@@ -421,8 +421,8 @@ quick_line(struct leat_statsd_reader *r, const uint8_t *at, const uint8_t *end,
     const uint8_t *colon = find(at, end, ':', '|'), *bar;
     unsigned type;
 
-    if (end - colon < QUICK_LEFT || *colon != ':' || colon - at - 1 >= LEAT_STATSD_NAME_MAX ||
-        *at == '_')
+    if (end - colon < QUICK_LEFT || *colon != ':' || *at == '_' ||
+        (size_t)(colon - at) - 1 >= LEAT_STATSD_NAME_MAX) /* 0 is beyond, too */
         return NULL;
     bar = quick_value(colon + 1, line);
     if (bar == NULL)
