@@ -345,6 +345,7 @@ static const uint8_t *keep_notice(struct leat_statsd_reader *r, const uint8_t *a
     line->values_end = before_cr(at, to, r->end);
     line->flags = LEAT_STATSD_NOTICE;
     line->type = LEAT_STATSD_TYPES;
+    line->name_len = line->tail_len = 0;
     return to;
 }
 
