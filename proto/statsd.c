@@ -78,11 +78,16 @@ static inline const uint8_t *before_cr(const uint8_t *from, const uint8_t *to, c
 
 void leat_statsd_begin(struct leat_statsd_reader *r, struct leat_bytes data, uint64_t *faults)
 {
-    r->at = data.data;
-    r->end = data.len == 0 ? data.data : data.data + data.len; /* NULL + 0 is not defined */
+    leat_statsd_go_on(r, data);
     r->faults = faults;
     r->lines = 0;
     r->used = 0;
+}
+
+void leat_statsd_go_on(struct leat_statsd_reader *r, struct leat_bytes data)
+{
+    r->at = data.data;
+    r->end = data.len == 0 ? data.data : data.data + data.len; /* NULL + 0 is not defined */
 }
 
 /* --- values */
@@ -511,7 +516,6 @@ uint32_t leat_statsd_read(struct leat_statsd_reader *r, struct leat_statsd_line 
     uint32_t n = 0;
     bool gone;
 
-    r->used = 0;
     while (n < max && at < end && r->used <= LEAT_STATSD_SCRATCH - LEAT_STATSD_TAIL_MAX) {
         if (*at <= '\r' && (*at == '\n' || (*at == '\r' && (at + 1 == end || at[1] == '\n')))) {
             at++;
