@@ -266,7 +266,7 @@ static void take_notice(struct leat_statsd_table *t, const struct leat_statsd_so
         t->stats.drops[notice.check ? LEAT_STATSD_DROP_CHECK : LEAT_STATSD_DROP_EVENT]++;
 }
 
-/* A line that is more than one value of a counter that is known. */
+/* A line that is more than one value of a counter or gauge that is known. */
 static __attribute__((noinline)) void take_other(struct leat_statsd_table *t,
                                                  const struct leat_statsd_source *from,
                                                  const struct leat_statsd_line *line,
@@ -301,16 +301,19 @@ static inline void take_line(struct leat_statsd_table *t, const struct leat_stat
 {
     struct leat_statsd_series *s = NULL;
 
-    if (line->type == LEAT_STATSD_COUNTER &&
+    if (line->type <= LEAT_STATSD_GAUGE &&
         (line->flags & (LEAT_STATSD_SKIP | LEAT_STATSD_PACKED)) == 0)
         s = quick_series(t, line, p);
     if (s == NULL) {
         take_other(t, from, line, p);
         return;
     }
-    s->head.flags |= LEAT_STATSD_TOUCHED;
-    s->number += line->value * line->weight;
     t->stats.samples++;
+    s->head.flags |= LEAT_STATSD_TOUCHED;
+    if (line->type == LEAT_STATSD_COUNTER)
+        s->number += line->value * line->weight;
+    else
+        take_gauge(s, line->value, (line->flags & LEAT_STATSD_SIGNED) != 0, from->now);
 }
 
 /* --- many lines */

@@ -527,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_budget),        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_chunks),        cmocka_unit_test(test_largest_point),
         cmocka_unit_test(test_unmapped),      cmocka_unit_test(test_packed_is_separate),
+        cmocka_unit_test(test_feed_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
