@@ -326,14 +326,16 @@ static void use_client(struct leat_statsd_table *t, const uint8_t address[16])
     t->current = leat_statsd_client_find(t, address);
 }
 
+/* For an event, which has no series, this means nothing. */
 static inline void prepare(const struct leat_statsd_table *t, const struct leat_statsd_line *line,
                            struct pending *p)
 {
-    if (line->flags & LEAT_STATSD_NOTICE) {
-        *p = (struct pending){.hash = 0};
-        return;
-    }
-    p->head = leat_statsd_head_number(t->current, line->name_len, line->tail_len, line->type);
+    uint32_t lengths;
+
+    memcpy(&lengths, (const uint8_t *)line + offsetof(struct leat_statsd_line, name_len),
+           sizeof lengths); /* and tail_len */
+    p->head =
+        t->current | (uint64_t)lengths << 16 | (uint64_t)line->type << (32 + LEAT_STATSD_TAIL_BITS);
     p->hash = leat_statsd_spelling(t->keys, p->head, leat_bytes(line->name, line->name_len),
                                    leat_bytes(line->tail, line->tail_len));
     __builtin_prefetch(&t->spellings.slots[p->hash & t->spellings.mask]);
@@ -349,7 +351,7 @@ static inline void look_ahead(const struct leat_statsd_table *t,
     p->ref = ref;
     __builtin_prefetch(record, 1);
     __builtin_prefetch(record + 64);
-    if (line->name_len + line->tail_len > 128 - (int)sizeof(struct leat_statsd_series))
+    if (line->tail_len != 0)
         __builtin_prefetch(record + 128);
 }
 
