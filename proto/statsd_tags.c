@@ -5,13 +5,27 @@
 
 #define CONTAINER_KEY "container.id"
 
+/* Nothing but ASCII: most are, so that their pieces need not be looked at one by one. */
+static bool is_ascii(struct leat_bytes text)
+{
+    uint64_t word = 0, all = 0;
+
+    for (; text.len >= sizeof word; text = leat_bytes(text.data + 8, text.len - 8)) {
+        memcpy(&word, text.data, sizeof word);
+        all |= word;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        all |= text.data[i];
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* The text itself, or a copy in `t` without what is no UTF-8. */
 static struct leat_bytes clean(struct leat_statsd_tags *t, struct leat_bytes text)
 {
     static const uint8_t mark[] = {0xef, 0xbf, 0xbd};
     uint8_t *from = t->text + t->used, *to = from;
 
-    if (leat_bytes_utf8(text))
+    if (t->ascii || leat_bytes_utf8(text))
         return text;
     t->replaced = true;
     while (text.len > 0) {
@@ -113,6 +127,7 @@ void leat_statsd_tags_read(struct leat_statsd_tags *t, struct leat_bytes name,
 
     t->count = t->bad = t->used = 0;
     t->many = t->replaced = false;
+    t->ascii = is_ascii(name) && is_ascii(tail);
     t->stamp = leat_bytes(NULL, 0);
     t->name = clean(t, name);
     put_tags(t, leat_bytes(tail.data, len), simple);

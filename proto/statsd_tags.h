@@ -15,6 +15,7 @@ struct leat_statsd_tags {
     uint32_t count;
     uint32_t bad;            /* tags that were passed over: no key; no value and not `simple` */
     bool many;               /* there were more than fit */
+    bool ascii;              /* nothing else stands there */
     bool replaced;           /* something was no UTF-8: U+FFFD for each such byte */
     struct leat_bytes name;  /* the metric's, replaced where it must be */
     struct leat_bytes stamp; /* digits; empty: none */

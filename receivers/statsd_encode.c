@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "proto/wire.h"
 #include "receivers/statsd_series.h"
 
 #define CLOSING      64 /* bytes kept back for what is added as messages are closed */
@@ -98,15 +99,27 @@ static void open_metric(struct writer *w, struct leat_bytes name, uint32_t field
 
 /* --- points */
 
-static void put_attr(struct leat_make *m, uint32_t field, struct leat_bytes key,
+/* Tag, length and so many bytes. */
+static size_t framed(size_t len)
+{
+    return 1 + leat_wire_varint_size(len) + len;
+}
+
+/* KeyValue {key = 1, value = 2 {string_value = 1}}, all lengths known beforehand. */
+static void put_attr(struct leat_text *out, uint32_t field, struct leat_bytes key,
                      struct leat_bytes value)
 {
-    leat_make_open(m, field);
-    leat_make_bytes(m, 1, key);
-    leat_make_open(m, 2);
-    leat_make_bytes(m, 1, value);
-    leat_make_close(m);
-    leat_make_close(m);
+    size_t any = framed(value.len), pair = framed(key.len) + framed(any);
+    uint8_t *at;
+
+    if (!leat_text_reserve(out, framed(pair)))
+        return;
+    at = (uint8_t *)out->data + out->len;
+    at = leat_wire_put_varint(leat_wire_put_tag(at, field, LEAT_BYTES), pair);
+    at = leat_wire_put_bytes(at, 1, key);
+    at = leat_wire_put_varint(leat_wire_put_tag(at, 2, LEAT_BYTES), any);
+    at = leat_wire_put_bytes(at, 1, value);
+    out->len = (size_t)(at - (uint8_t *)out->data);
 }
 
 static void put_attrs(struct writer *w, uint32_t field, const struct leat_statsd_series *s)
@@ -118,7 +131,7 @@ static void put_attrs(struct writer *w, uint32_t field, const struct leat_statsd
         leat_make_attr_bool(&w->make, field, "otel.metric.overflow", true);
     for (uint32_t i = 0; i < tags->count; i++) {
         if (!w->t->rules->metric_type || !leat_bytes_is(tags->items[i].key, "metric_type"))
-            put_attr(&w->make, field, tags->items[i].key, tags->items[i].value);
+            put_attr(&w->text, field, tags->items[i].key, tags->items[i].value);
     }
     if (w->t->rules->metric_type)
         leat_make_attr_string(&w->make, field, "metric_type", leat_statsd_type_names[type]);

@@ -29,6 +29,7 @@ static const struct load loads[] = {
     {"the same, five types mixed", 3000, 30, false, true, 300000},
     {"40-byte lines, 1 a packet, 3,000 series", 3000, 1, false, false, 300000},
     {"40-byte lines, 30 a packet, 100,000 series", 100000, 30, false, false, 300000},
+    {"the same, 300,000 series: 200,000 overflow", 300000, 30, false, false, 300000},
     {"122-byte DogStatsD lines, 67 a packet, 3,000 series", 3000, 67, true, false, 200000},
     {"122-byte DogStatsD lines, 67 a packet, 100,000 series", 100000, 67, true, false, 200000},
 };
