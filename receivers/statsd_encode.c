@@ -284,7 +284,7 @@ static bool rested(struct leat_statsd_table *t, struct leat_statsd_series *s, in
 
     if (s->head.idle == 0 && type >= LEAT_STATSD_TIMING)
         leat_statsd_observe_reset(&t->observers, s->observer, true);
-    if (type != LEAT_STATSD_GAUGE)
+    if (type != LEAT_STATSD_GAUGE && (s->head.flags & LEAT_STATSD_POINT) == 0)
         s->time = now;
     return ++s->head.idle >=
            (type == LEAT_STATSD_GAUGE ? LEAT_STATSD_GAUGE_PASSES : LEAT_STATSD_IDLE_PASSES);

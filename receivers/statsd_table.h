@@ -7,7 +7,11 @@
  *
  * Memory is bounded: by the cap on series, by leat_statsd_table_bound(), and by the budget. A
  * series beyond any of these is counted in the overflow series of its type, which is always there
- * (attribute otel.metric.overflow = true; OpenTelemetry metrics SDK, "Cardinality limits"). */
+ * (attribute otel.metric.overflow = true; OpenTelemetry metrics SDK, "Cardinality limits"):
+ * statsd.overflow.counter has the sum, statsd.overflow.timing, .histogram and .distribution are
+ * observed as their type is. Where values of different series mean nothing together (gauges, sets,
+ * observer gauge) statsd.overflow.gauge and so on are sums that count samples; what overflows only
+ * as it is merged counts as one sample for each gauge and set. */
 #ifndef LEAT_RECEIVERS_STATSD_TABLE_H
 #define LEAT_RECEIVERS_STATSD_TABLE_H
 

@@ -121,6 +121,8 @@ static void test_gauges(void **state)
 
 static void test_stamps(void **state)
 {
+    struct statsd_rig r = {.now = 0};
+
     (void)state;
     assert_lines("a:3|g|T1700000001\na:4|g", "a gauge 3..1000000000 {}\na gauge 4 {}\n");
     assert_lines("a:3|c|T1700000001\na:4|c|T1700000001|#\na:1|c|T1700000002\na:1|c",
@@ -128,6 +130,13 @@ static void test_stamps(void **state)
                  "a sum 7 +0..1000000000 {}\n");
     assert_lines("a:-3|g|T1700000001\na:-4|g|T1700000001", "a gauge -4..1000000000 {}\n");
     assert_lines("a:3|g|T0", "a gauge 3 {}\n");
+    statsd_open(&r); /* one that had no value yet */
+    statsd_feed(&r, "a:x:y|c|T1700000001");
+    assert_points(&r, "");
+    statsd_feed(&r, "a:1|c|T1700000001");
+    assert_points(&r, "a sum 1 +0..1000000000 {}\n");
+    assert_int_equal(leat_statsd_table_series(r.t), 0);
+    statsd_done(&r);
 }
 
 static void test_sets(void **state)
