@@ -353,12 +353,12 @@ static uint32_t put_client(struct writer *w, struct leat_statsd_cursor *c, uint3
 }
 
 /* The overflow series, which have no client. */
-static uint32_t put_overflow(struct writer *w)
+static uint32_t put_overflow(struct writer *w, uint32_t max)
 {
     uint32_t points = 0;
     double left;
 
-    for (unsigned i = 0; i < LEAT_STATSD_TYPES; i++) {
+    for (unsigned i = 0; i < LEAT_STATSD_TYPES && (max == 0 || points < max); i++) {
         struct leat_statsd_series *s = &w->t->over[i];
         if ((s->head.flags & LEAT_STATSD_TOUCHED) == 0) {
             s->time = w->now;
@@ -404,7 +404,7 @@ void leat_statsd_table_encode(struct leat_statsd_table *t, int64_t now, uint32_t
     }
     if (ret->points == 0) {
         memset(ret->client, 0, sizeof ret->client);
-        ret->points = put_overflow(&w);
+        ret->points = put_overflow(&w, max_points);
     }
     if (ret->points != 0) {
         finish(&w, out);

@@ -272,6 +272,7 @@ static void test_cap(void **state)
         assert_int_equal(leat_statsd_table_stats(r.t)->overflow[LEAT_STATSD_COUNTER],
                          9900 * 2 * (round + 1));
     }
+    r.max_points = 1;
     statsd_feed(&r, "x:1|g\nx:2|g\nx:1|ms\nx:1:2|s\nx:1:2|h|@0.5");
     assert_points(&r, "statsd.overflow.gauge rising 2 +0..0 {otel.metric.overflow=true}\n"
                       "statsd.overflow.histogram rising 2 +0..0 {otel.metric.overflow=true}\n"
