@@ -1,0 +1,44 @@
+/* The shards of remote write: batches are translated one after the other, each sample goes to the
+ * shard of its series, and a shard has one request under way. So the samples of a series leave in
+ * the order in which they came, however many requests are under way.
+ *
+ * A shard builds its next request while one is under way, and sends it when that has its final
+ * answer; one that is idle sends at the end of the loop's turn. Where a shard can take no more, or
+ * no memory is left for what is built, translation rests until a request ends.
+ *
+ * A destination that does not know 2.0 messages (415) gets 1.0 from then on: what it had not
+ * answered yet is translated once more, from its OTLP. */
+#ifndef LEAT_EXPORTERS_PRW_POOL_H
+#define LEAT_EXPORTERS_PRW_POOL_H
+
+#include "exporters/prw_send.h"
+#include "flow/component.h"
+#include "io/codec.h"
+#include "proto/prom_feed.h"
+
+/* Encoded bytes of all shards together, those of requests under way included: beyond it translation
+ * rests, unless nothing is under way. */
+#define LEAT_PRW_ENCODED ((size_t)64 * 1024 * 1024)
+
+struct leat_prw_pool_env {
+    const struct leat_env *env;
+    struct leat_prom_feed_conf feed;  /* what it points to outlives the pool */
+    struct leat_prw_sending *sending; /* the pool's from now on, also when it fails */
+    uint32_t shards;
+    size_t max_request; /* bytes, uncompressed */
+    enum leat_codec codec;
+    int level;
+    const struct leat_strings *metadata_keys; /* outlives the pool */
+};
+
+struct leat_prw_pool;
+
+struct leat_prw_pool *leat_prw_pool_new(const struct leat_prw_pool_env *env);
+/* A batch of metrics; leat_batch_done() comes, never from inside this call. */
+void leat_prw_pool_take(struct leat_prw_pool *p, struct leat_batch *b);
+/* Calls drained(arg) when nothing is inside, from inside this call or later. */
+void leat_prw_pool_drain(struct leat_prw_pool *p, void (*drained)(void *arg), void *arg);
+/* What is inside is told LEAT_RETRY. Takes NULL. */
+void leat_prw_pool_free(struct leat_prw_pool *p);
+
+#endif
