@@ -113,12 +113,12 @@ def tags(span):
 class Otelcol(Peer):
     """A collector that takes OTLP, writes it to JSON lines per signal and, where asked, sends it on."""
 
-    def __init__(self, exporters=""):
+    def __init__(self, exporters="", kinds=otlp.SIGNALS, args=()):
         self.grpc, self.http = lib.free_port(), lib.free_port()
         self.out_files = tempfile.mkdtemp(prefix="leat-interop-")
         names = [line.split(":")[0].strip() for line in exporters.splitlines() if line.strip()]
-        pipes = "".join(f"    {s}: {{receivers: [otlp], exporters: [{', '.join([f'file/{s}', *names])}]}}\n" for s in otlp.SIGNALS)
-        files = "".join(f"  file/{s}: {{path: '{self.out_files}/{s}.jsonl', flush_interval: 50ms}}\n" for s in otlp.SIGNALS)
+        pipes = "".join(f"    {s}: {{receivers: [otlp], exporters: [{', '.join([f'file/{s}', *names])}]}}\n" for s in kinds)
+        files = "".join(f"  file/{s}: {{path: '{self.out_files}/{s}.jsonl', flush_interval: 50ms}}\n" for s in kinds)
         super().__init__("otelcol", f"""
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{self.grpc}"}}, http: {{endpoint: "127.0.0.1:{self.http}"}}}}}}}}
 exporters:
@@ -126,7 +126,7 @@ exporters:
 service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines:
-{pipes}""")
+{pipes}""", ("--config", "{config}", *args))
         self.wait_ready(lambda: "Everything is ready" in self.log(), "the collector is ready")
 
     def __exit__(self, *args):

@@ -1,4 +1,5 @@
 """OTLP metrics as JSON, made from short calls, and one set of them with what Prometheus must make of each."""
+import math
 import struct
 
 from tsdb import series
@@ -13,7 +14,7 @@ def value(v):
     if isinstance(v, int):
         return {"intValue": str(v)}
     if isinstance(v, float):
-        return {"doubleValue": v}
+        return {"doubleValue": v if math.isfinite(v) else {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}[repr(v)]}
     if isinstance(v, (list, tuple)):
         return {"arrayValue": {"values": [value(one) for one in v]}}
     if isinstance(v, dict):

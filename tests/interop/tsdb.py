@@ -163,22 +163,34 @@ class VictoriaMetrics(peers.Peer):
                 for name, all_of in ask(self.port, "/api/v1/metadata").items()}
 
 
+LABELS = r'(?:[^"}]|"(?:\\.|[^"\\])*")*'
+LINE = re.compile(rf"([a-zA-Z_:][\w:]*)(?:\{{({LABELS})\}})? (\S+)(?: (\S+))?(?: # \{{({LABELS})\}} (\S+)(?: (\S+))?)?")
+
+
+def labels_of(text):
+    return {k: re.sub(r"\\(.)", lambda c: "\n" if c.group(1) == "n" else c.group(1), v)
+            for k, v in re.findall(r'([\w:.]+)="((?:\\.|[^"\\])*)"', text or "")}
+
+
 def page(text):
-    """{series: value} of an exposition, and {family: {"TYPE": …, "HELP": …, "UNIT": …}}."""
-    values, families = {}, {}
-    for line in text.splitlines():
-        if line.startswith("#"):
-            words = line.split(" ", 3)
-            if len(words) > 2:
-                families.setdefault(words[2], {})[words[1]] = words[3] if len(words) > 3 else ""
+    """An exposition: {series: value}, {family: {"TYPE": …, "HELP": …, "UNIT": …}}, {series: (value, labels)} of exemplars."""
+    values, families, exemplars = {}, {}, {}
+    for line in text.split("\n"):
+        if line.startswith("# ") and line != "# EOF":
+            _, word, name, *said = line.split(" ", 3)
+            if word in families.setdefault(name, {}):
+                raise AssertionError(f"twice on the page: {line!r}")
+            families[name][word] = said[0] if said else ""
             continue
-        m = re.fullmatch(r'([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:\\.|[^"\\])*")*)\})? (\S+)(?: (\S+))?(?: # (.*))?', line)
+        if line in ("", "# EOF"):
+            continue
+        m = LINE.fullmatch(line)
         if m is None:
             raise AssertionError(f"not a line of an exposition: {line!r}")
-        labels = {k: re.sub(r"\\(.)", lambda c: "\n" if c.group(1) == "n" else c.group(1), v)
-                  for k, v in re.findall(r'([\w:.]+)="((?:\\.|[^"\\])*)"', m.group(2) or "")}
-        one = series(m.group(1), **labels)
+        one = series(m.group(1), **labels_of(m.group(2)))
         if one in values:
             raise AssertionError(f"twice on the page: {line!r}")
         values[one] = float(m.group(3))
-    return values, families
+        if m.group(6):
+            exemplars[one] = (float(m.group(6)), key(labels_of(m.group(5))))
+    return values, families, exemplars
