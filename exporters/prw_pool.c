@@ -39,7 +39,7 @@ struct leat_prw_pool {
     void (*drained)(void *arg);
     void *drained_arg;
     struct leat_counter *drops[LEAT_PROM_DROPS], *failed;
-    struct leat_gauge *series, *bytes;
+    struct leat_gauge *series, *bytes, *encoded;
 };
 
 enum step { STEP_ON, STEP_IDLE, STEP_BLOCKED, STEP_NO_MEMORY };
@@ -279,12 +279,13 @@ static enum step translate(struct leat_prw_pool *p)
     return step;
 }
 
-static void show_cache(struct leat_prw_pool *p)
+static void show_memory(struct leat_prw_pool *p)
 {
     struct leat_prom_store_stats st = leat_prom_store_stats(leat_prom_feed_store(p->feed));
 
     leat_gauge_set(p->series, (int64_t)st.series);
     leat_gauge_set(p->bytes, (int64_t)st.bytes);
+    leat_gauge_set(p->encoded, (int64_t)p->shared.encoded);
 }
 
 /* Nothing is inside: memory that was kept for more goes back. */
@@ -312,13 +313,13 @@ static void turn(struct leat_prw_pool *p)
         if (!leat_prw_shard_send(&p->shard[i]))
             step = STEP_NO_MEMORY;
     }
-    show_cache(p);
     if (step == STEP_ON)
         leat_timer_start(p->timer, 0, 0);
     else if (step == STEP_NO_MEMORY)
         leat_timer_start(p->timer, MEMORY_RETRY, 0);
     if (!is_inside(p))
         rest(p);
+    show_memory(p);
 }
 
 static void on_task(struct leat_task *t)
@@ -372,6 +373,9 @@ static void open_meters(struct leat_prw_pool *p)
     id.name = "leat_prometheus_remote_write_cache_bytes";
     id.help = "Bytes of the series whose labels are kept encoded.";
     p->bytes = leat_meter_gauge(env->meter, &id);
+    id.name = "leat_prometheus_remote_write_encoded_bytes";
+    id.help = "Bytes of requests that are built or under way.";
+    p->encoded = leat_meter_gauge(env->meter, &id);
     id.name = "otelcol_exporter_prometheusremotewrite_failed_translations";
     id.help = "Data points that cannot be written in Prometheus' terms.";
     p->failed = leat_meter_counter(env->meter, &id);
