@@ -15,17 +15,15 @@
 
 /* --- jobs */
 
-struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text *key,
-                                      uint32_t shards)
+struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text *key)
 {
-    struct leat_prw_job *j = leat_try_zeroed(sizeof *j + shards * sizeof j->acked[0]);
+    struct leat_prw_job *j = leat_try_zeroed(sizeof *j);
 
     if (j == NULL)
         return NULL;
     leat_list_init(&j->link);
     j->batch = batch;
     j->pending = 1;
-    j->nacked = shards;
     j->key_len = key->len;
     j->key = key->len != 0 ? leat_text_take(key) : NULL;
     return j;
@@ -38,6 +36,13 @@ void leat_prw_job_again(struct leat_prw_job *j)
     j->walked = j->point > j->walked ? j->point : j->walked;
     j->part = j->point = 0;
     j->dropped = 0;
+}
+
+bool leat_prw_job_has_answer(const struct leat_prw_job *j, uint32_t point)
+{
+    if (point >= j->walked || j->needs_all)
+        return false;
+    return j->needed == NULL || (j->needed[point / 8] & 1u << (point & 7u)) == 0;
 }
 
 static void note_why(struct leat_prw_job *j, uint32_t code, const char *why)
@@ -103,6 +108,7 @@ void leat_prw_job_end(struct leat_prw_job *j, bool cut_short)
         st.why = memcpy(why, j->why, sizeof why);
     leat_list_remove(&j->link);
     leat_free(j->lost);
+    leat_free(j->needed);
     leat_free(j->key);
     leat_free(j);
     leat_batch_done(batch, st);
@@ -208,12 +214,16 @@ static uint32_t read_varint(const struct leat_text *t, size_t *at)
     }
 }
 
+static size_t end_of(const struct leat_prw_load *l, const struct leat_prw_entry *e)
+{
+    return e + 1 == l->entries + l->n ? l->points.len : e[1].points_at;
+}
+
 /* The first points of an entry; returns how many are still to be lost. */
 static uint64_t lose_entry(const struct leat_prw_load *l, const struct leat_prw_entry *e,
                            uint64_t lost, bool given_up)
 {
-    bool is_last = e + 1 == l->entries + l->n;
-    size_t at = e->points_at, stop = is_last ? l->points.len : e[1].points_at;
+    size_t at = e->points_at, stop = end_of(l, e);
     uint32_t point = 0;
 
     while (at < stop && lost > 0) {
@@ -224,6 +234,23 @@ static uint64_t lose_entry(const struct leat_prw_load *l, const struct leat_prw_
     return lost;
 }
 
+static void need_entry(const struct leat_prw_load *l, const struct leat_prw_entry *e)
+{
+    struct leat_prw_job *j = e->job;
+    size_t at = e->points_at, stop = end_of(l, e);
+    uint32_t point = 0;
+
+    if (j->needed == NULL)
+        j->needed = leat_try_zeroed(j->batch->items / 8 + 1);
+    if (j->needed == NULL)
+        j->needs_all = true;
+    while (at < stop && j->needed != NULL) {
+        point += read_varint(&l->points, &at);
+        if (point < j->batch->items)
+            j->needed[point / 8] |= (uint8_t)(1u << (point & 7u));
+    }
+}
+
 static void clear(struct leat_prw_load *l)
 {
     l->n = 0;
@@ -231,9 +258,9 @@ static void clear(struct leat_prw_load *l)
     leat_text_clear(&l->points);
 }
 
-void leat_prw_load_settle(struct leat_prw_load *l, uint32_t shard, uint64_t lost, bool given_up,
-                          uint32_t code, const char *why,
-                          void (*ended)(void *arg, struct leat_prw_job *j), void *arg)
+void leat_prw_load_settle(struct leat_prw_load *l, uint64_t lost, bool given_up, uint32_t code,
+                          const char *why, void (*ended)(void *arg, struct leat_prw_job *j),
+                          void *arg)
 {
     for (uint32_t i = 0; i < l->n; i++) {
         struct leat_prw_entry *e = &l->entries[i];
@@ -241,8 +268,6 @@ void leat_prw_load_settle(struct leat_prw_load *l, uint32_t shard, uint64_t lost
         if (lost > 0 && e->any)
             note_why(j, code, why);
         lost = lose_entry(l, e, lost, given_up);
-        if (e->any && shard < j->nacked)
-            j->acked[shard] = e->last;
         LEAT_CHECK(j->pending > 0);
         if (--j->pending == 0)
             ended(arg, j);
@@ -252,7 +277,9 @@ void leat_prw_load_settle(struct leat_prw_load *l, uint32_t shard, uint64_t lost
 
 void leat_prw_load_release(struct leat_prw_load *l)
 {
-    for (uint32_t i = 0; i < l->n; i++)
+    for (uint32_t i = 0; i < l->n; i++) {
+        need_entry(l, &l->entries[i]);
         l->entries[i].job->pending--;
+    }
     clear(l);
 }

@@ -23,15 +23,18 @@ struct leat_prw_job {
     char why[160]; /* of the first that was lost */
     char *key;     /* what keeps its requests apart from others', or NULL */
     size_t key_len;
-    uint32_t nacked, acked[]; /* for each shard: the last point that was answered there */
+    uint8_t *needed; /* a bit for each point before `walked` that comes again; NULL: none does */
+    bool needs_all;  /* no memory for those bits */
 };
 
 /* Takes the batch and, if it is not empty, the text. NULL: no memory, both are still the caller's.
  */
-struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text *key,
-                                      uint32_t shards);
-/* Another begin: everything is translated once more, but what was answered stays answered. */
+struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text *key);
+/* Another begin: it is translated once more, for the points that leat_prw_load_release() has taken
+ * back and those that never came to be translated. */
 void leat_prw_job_again(struct leat_prw_job *j);
+/* The point was answered before that. */
+bool leat_prw_job_has_answer(const struct leat_prw_job *j, uint32_t point);
 /* One of its points makes no samples. */
 void leat_prw_job_drop(struct leat_prw_job *j, const char *why);
 bool leat_prw_job_same_key(const struct leat_prw_job *a, const struct leat_prw_job *b);
@@ -68,10 +71,11 @@ void leat_prw_load_add(struct leat_prw_load *l, struct leat_prw_job *job, uint32
  * given up or rejected; it is not known which ones, the first are taken. Afterwards the load is
  * empty and each job one less pending; jobs of which nothing is pending any more are handed to
  * `ended`, which must not touch the load. */
-void leat_prw_load_settle(struct leat_prw_load *l, uint32_t shard, uint64_t lost, bool given_up,
-                          uint32_t code, const char *why,
-                          void (*ended)(void *arg, struct leat_prw_job *j), void *arg);
-/* The request is not sent, and comes again: its jobs are one less pending. */
+void leat_prw_load_settle(struct leat_prw_load *l, uint64_t lost, bool given_up, uint32_t code,
+                          const char *why, void (*ended)(void *arg, struct leat_prw_job *j),
+                          void *arg);
+/* The request is not sent, or was as good as not sent: its jobs are one less pending, and need its
+ * points again. */
 void leat_prw_load_release(struct leat_prw_load *l);
 
 #endif

@@ -69,7 +69,7 @@ static struct leat_prw_job *make_job(struct leat_prw_pool *p, struct leat_batch 
     if (keys->count > 0)
         leat_origin_key(b->origin, keys->items, keys->count, &key);
     if (leat_text_ok(&key))
-        j = leat_prw_job_new(b, &key, p->shards);
+        j = leat_prw_job_new(b, &key);
     leat_text_done(&key);
     return j;
 }
@@ -153,8 +153,8 @@ static enum leat_prw_add add_once(struct leat_prw_pool *p, struct leat_prw_shard
 
     if (p->item_is == LEAT_PROM_FEED_FAMILY)
         return leat_prw_shard_family(s, p->job, &i->family);
-    if (p->job->point < p->job->acked[s->number])
-        return LEAT_PRW_ADDED; /* answered, before everything began again */
+    if (point != LEAT_PRW_NO_POINT && leat_prw_job_has_answer(p->job, point))
+        return LEAT_PRW_ADDED; /* before everything began again */
     return leat_prw_shard_add(s, p->job, point, i->series, &i->sample,
                               p->shared.v2 ? &i->family : NULL);
 }
@@ -416,7 +416,7 @@ struct leat_prw_pool *leat_prw_pool_new(const struct leat_prw_pool_env *env)
     leat_prw_shared_open(&p->shared);
     p->shard = leat_new_array(p->shards, sizeof *p->shard);
     for (uint32_t i = 0; i < p->shards; i++)
-        leat_prw_shard_open(&p->shard[i], &p->shared, i, leat_prom_feed_store(p->feed));
+        leat_prw_shard_open(&p->shard[i], &p->shared, leat_prom_feed_store(p->feed));
     open_meters(p);
     return p;
 }

@@ -7,7 +7,8 @@
  * no memory is left for what is built, translation rests until a request ends.
  *
  * A destination that does not know 2.0 messages (415) gets 1.0 from then on: what it had not
- * answered yet is translated once more, from its OTLP. */
+ * answered yet is translated once more, from its OTLP; point by point, so of a histogram of which
+ * some series were answered and some were not, all series come again. */
 #ifndef LEAT_EXPORTERS_PRW_POOL_H
 #define LEAT_EXPORTERS_PRW_POOL_H
 

@@ -202,8 +202,8 @@ static void settle(struct leat_prw_shard *s, const struct leat_prw_result *res)
         leat_count(h->exemplars, sent[LEAT_PRW_EXEMPLARS] - res->missing[LEAT_PRW_EXEMPLARS]);
     snprintf(why, sizeof why, "%s%s", given_up ? "not delivered, no more retries left: " : "",
              res->why != NULL ? res->why : "no reason given");
-    leat_prw_load_settle(&s->sent, s->number, lost_points(s, missing, all), given_up, res->code,
-                         why, h->job_ended, h->arg);
+    leat_prw_load_settle(&s->sent, lost_points(s, missing, all), given_up, res->code, why,
+                         h->job_ended, h->arg);
 }
 
 static void request_done(struct leat_prw_request *r, const struct leat_prw_result *res)
@@ -318,11 +318,10 @@ bool leat_prw_shard_send(struct leat_prw_shard *s)
 
 /* --- life */
 
-void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared, uint32_t number,
+void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared,
                          struct leat_prom_store *store)
 {
     s->shared = shared;
-    s->number = number;
     leat_prom_write_init(&s->write, store, shared->max_request);
     leat_prw_load_init(&s->building);
     leat_prw_load_init(&s->sent);

@@ -10,7 +10,6 @@
 
 struct leat_prw_shard {
     struct leat_prw_shared *shared;
-    uint32_t number;
     struct leat_prom_write write;
     struct leat_prw_load building, sent;
     size_t charged; /* to the scratch budget, for all of the above */
@@ -46,7 +45,7 @@ struct leat_prw_shared {
 void leat_prw_shared_open(struct leat_prw_shared *h);
 void leat_prw_shared_close(struct leat_prw_shared *h);
 
-void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared, uint32_t number,
+void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared,
                          struct leat_prom_store *store);
 /* What is built is forgotten, its load released; its jobs and the request under way have ended. */
 void leat_prw_shard_close(struct leat_prw_shard *s);

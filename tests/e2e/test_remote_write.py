@@ -207,7 +207,8 @@ class Order(Case):
         with concurrent.futures.ThreadPoolExecutor(self.CLIENTS) as pool:
             list(pool.map(run, range(self.CLIENTS)))
 
-    def check(self, sink, rounds=ROUNDS, exactly=True):
+    def check(self, sink, rounds=ROUNDS, again=()):
+        """`again`: metrics of which samples that were answered may come once more."""
         want = self.CLIENTS * (self.SERIES + 4)
 
         def complete():
@@ -217,9 +218,9 @@ class Order(Case):
         lib.wait_until(complete, lambda: f"{want} series with {rounds} samples: {sorted((len(s)) for s in sink.got().values())}")
         for labels, samples in sink.got().items():
             times = [t for t, _ in samples]
-            self.assertEqual(times, sorted(times), f"out of order: {labels}")
-            if exactly:
-                self.assertEqual(times, [T0_MS + i * 1000 for i in range(rounds)], labels)
+            if dict(labels)["__name__"].startswith(again or ("-",)):
+                times = list(dict.fromkeys(times))
+            self.assertEqual(times, [T0_MS + i * 1000 for i in range(rounds)], labels)
 
     def test_parallel_requests_failures_and_delays(self):
         rng = random.Random(5)
@@ -297,7 +298,8 @@ class Order(Case):
         self.assertLessEqual(last, 10)
 
     def test_415_in_the_middle(self):
-        """A destination that is rolled back: what it has answered is not sent again, the rest is."""
+        """A destination that is rolled back: points that it has answered are not sent again, the rest is; of those that
+        make several series, of which one was not answered, all are."""
         count = [0]
 
         def answer(headers, _):
@@ -307,7 +309,7 @@ class Order(Case):
         with Sink(answer, mood=lambda _: 0.002) as sink, \
                 self.leat(sink.url, ", protobuf_message: io.prometheus.write.v2.Request, max_batch_size_bytes: 2000") as leat:
             self.drive(leat)
-            self.check(sink, exactly=False)
+            self.check(sink, again="h")
             self.assertEqual(leat.log().count("does not know remote write 2.0"), 1)
         versions = {h["x-prometheus-remote-write-version"] for h, _, status in sink.requests if status == 204}
         self.assertEqual(versions, {"0.1.0", "2.0.0"})
@@ -446,7 +448,7 @@ class Settings(Case):
         cases = [
             ("{}", "endpoint.*is required"),
             ("{endpoint: 'http://h/', http: {timeout: 1s}}", "timeout"),
-            ("{http: {}}", "http.endpoint.*is required"),
+            ("{http: {}}", "endpoint.*is required"),
             ("{endpoint: 'http://h/', compression: gzip}", "compression.*snappy"),
             ("{endpoint: 'http://h/', compression: none}", "compression.*snappy"),
             ("{endpoint: 'http://h/', headers: {Content-Type: x}}", "Content-Type says what the message is"),
