@@ -8,96 +8,51 @@
  * Retry-After are heeded; max_elapsed_time is what it says; 2.0 needs no feature gate. */
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/err.h"
-#include "base/mem.h"
 #include "exporters/prw_conf.h"
+#include "exporters/prw_encode.h"
 #include "exporters/prw_pool.h"
-#include "proto/prom_label.h"
+#include "exporters/prw_send.h"
+#include "io/codec.h"
 
 struct remote_write {
     struct leat_prw_pool *pool;
-    struct leat_prom_label *labels; /* external_labels */
-    struct leat_text names;
 };
 
-#define NAMES_MAX ((size_t)1024 * 1024) /* bytes of names of external labels */
-
-/* "__name" stays as it is: what begins so is for those who know why. */
-static bool label_name(struct leat_bytes key, bool utf8, struct leat_text *out)
+static struct leat_prw_encoder *make_encoder(const struct leat_prw_conf *conf, struct leat_err *err)
 {
-    if (utf8)
-        return leat_prom_label_name(LEAT_PROM_LABEL_UTF8, key, out);
-    if (key.len > 2 && memcmp(key.data, "__", 2) == 0) {
-        size_t len = out->len;
-        leat_text_str(out, "__");
-        if (leat_prom_label_name(LEAT_PROM_LABEL_PAGE, leat_bytes(key.data + 2, key.len - 2), out))
-            return true;
-        out->len = len;
-        return false;
-    }
-    return leat_prom_label_name(LEAT_PROM_LABEL_WRITE, key, out);
-}
-
-static int make_labels(struct remote_write *w, const struct leat_prw_conf *conf, bool utf8,
-                       struct leat_err *err)
-{
-    const struct leat_pairs *pairs = &conf->external_labels;
-    size_t at = 0;
-
-    w->labels = leat_new_array(pairs->count + 1, sizeof *w->labels);
-    leat_text_init(&w->names, NAMES_MAX);
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        size_t before = w->names.len;
-        if (!label_name(leat_bytes_str(pairs->items[i].key), utf8, &w->names))
-            return leat_fail(err, "external_labels: no label can be called '%s'",
-                             pairs->items[i].key);
-        w->labels[i].name.len = w->names.len - before;
-        w->labels[i].value = leat_bytes_str(pairs->items[i].value);
-    }
-    for (uint32_t i = 0; i < pairs->count; at += w->labels[i++].name.len)
-        w->labels[i].name.data = (const uint8_t *)leat_text_get(&w->names) + at;
-    return 0;
-}
-
-static struct leat_prom_feed_conf feed_conf(const struct remote_write *w,
-                                            const struct leat_prw_conf *conf)
-{
-    enum leat_prom_strategy strategy = (enum leat_prom_strategy)leat_prw_strategy(conf);
-
-    return (struct leat_prom_feed_conf){
-        .message = conf->protobuf_message == LEAT_PRW_V2 ? LEAT_PROM_WRITE_2 : LEAT_PROM_WRITE_1,
-        .naming = {.strategy = strategy, .namespace = leat_bytes_str(conf->namespace)},
-        .labels = {.utf8 = leat_prom_strategy_is_utf8(strategy),
-                   .no_scope = conf->disable_scope_info,
-                   .resource = conf->resource_to_telemetry_conversion.enabled,
-                   .exclude_service =
-                       conf->resource_to_telemetry_conversion.exclude_service_attributes,
-                   .constants = w->labels,
-                   .constant_count = conf->external_labels.count},
-        .map = {.custom_buckets = conf->convert_explicit_histograms_to_nhcb,
-                .keep_classic = conf->keep_classic_histograms},
+    const struct leat_prw_resource_conf *resource = &conf->resource_to_telemetry_conversion;
+    struct leat_prw_encode_conf encode = {
+        .v2 = conf->protobuf_message == LEAT_PRW_V2,
+        .strategy = leat_prw_strategy(conf),
+        .namespace = conf->namespace,
+        .external_labels = &conf->external_labels,
+        .no_scope = conf->disable_scope_info,
+        .resource = resource->enabled,
+        .exclude_service = resource->exclude_service_attributes,
         .target_info = conf->target_info.enabled,
         .metadata = conf->send_metadata,
+        .custom_buckets = conf->convert_explicit_histograms_to_nhcb,
+        .keep_classic = conf->keep_classic_histograms,
         .cache_bytes = (size_t)conf->series_cache_size,
+        .max_message =
+            conf->max_batch_size_bytes > 0 ? (size_t)conf->max_batch_size_bytes : LEAT_PRW_REQUEST,
+        .messages = leat_prw_shards(conf),
     };
+
+    return leat_prw_encoder_new(&encode, err);
 }
 
 static void remote_write_close(void *self)
 {
-    struct remote_write *w = self;
-
-    leat_prw_pool_free(w->pool);
-    leat_free(w->labels);
-    leat_text_done(&w->names);
+    leat_prw_pool_free(((struct remote_write *)self)->pool);
 }
 
 static int remote_write_open(void *self, const struct leat_env *env, struct leat_err *err)
 {
-    struct remote_write *w = self;
     const struct leat_prw_conf *conf = env->conf;
     const struct leat_client_conf *client = leat_prw_client(conf);
     bool zstd = client->compression != NULL && strcmp(client->compression, "zstd") == 0;
+    int64_t level = client->compression_params.level;
     struct leat_prw_sending_env sending_env = {
         .id = env->id,
         .client = {.loop = env->loop, .auth = env->auth, .who = env->id},
@@ -107,27 +62,26 @@ static int remote_write_open(void *self, const struct leat_env *env, struct leat
         .meter = env->meter,
     };
     struct leat_prw_pool_env pool_env = {
-        .env = env,
+        .id = env->id,
+        .loop = env->loop,
+        .meter = env->meter,
+        .codecs = env->codecs,
+        .scratch = env->scratch,
         .shards = leat_prw_shards(conf),
-        .max_request = (size_t)conf->max_batch_size_bytes,
         .codec = zstd ? LEAT_CODEC_ZSTD : LEAT_CODEC_SNAPPY,
-        .level = zstd && client->compression_params.level != 0
-                     ? (int)client->compression_params.level
-                     : LEAT_LEVEL_DEFAULT,
+        .level = zstd && level != 0 ? (int)level : LEAT_LEVEL_DEFAULT,
         .metadata_keys = &conf->include_metadata_keys,
     };
 
-    if (pool_env.max_request == 0)
-        pool_env.max_request = LEAT_PRW_REQUEST;
-    if (make_labels(w, conf,
-                    leat_prom_strategy_is_utf8((enum leat_prom_strategy)leat_prw_strategy(conf)),
-                    err) != 0 ||
-        (pool_env.sending = leat_prw_sending_new(&sending_env, err)) == NULL) {
-        remote_write_close(w);
+    pool_env.encoder = make_encoder(conf, err);
+    if (pool_env.encoder == NULL)
+        return -1;
+    pool_env.sending = leat_prw_sending_new(&sending_env, err);
+    if (pool_env.sending == NULL) {
+        leat_prw_encoder_free(pool_env.encoder);
         return -1;
     }
-    pool_env.feed = feed_conf(w, conf);
-    w->pool = leat_prw_pool_new(&pool_env);
+    ((struct remote_write *)self)->pool = leat_prw_pool_new(&pool_env);
     return 0;
 }
 

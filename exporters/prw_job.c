@@ -6,16 +6,38 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "config/schema.h"
+#include "flow/origin.h"
 #include "io/grpc.h"
 
 #define RETRY_MS    1000
+#define KEY_BYTES   ((size_t)16 * 1024)
 #define ENTRIES_MAX 16384                      /* batches in one request */
 #define POINTS_MAX  ((size_t)64 * 1024 * 1024) /* bytes of their list */
 #define VARINT_MAX  5
 
 /* --- jobs */
 
-struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text *key)
+/* false: no memory. */
+static bool make_key(struct leat_prw_job *j, const struct leat_strings *keys)
+{
+    struct leat_text key;
+    bool ok;
+
+    if (keys->count == 0)
+        return true;
+    leat_text_init(&key, KEY_BYTES);
+    leat_origin_key(j->batch->origin, keys->items, keys->count, &key);
+    ok = leat_text_ok(&key);
+    if (ok && key.len != 0) {
+        j->key_len = key.len;
+        j->key = leat_text_take(&key);
+    }
+    leat_text_done(&key);
+    return ok;
+}
+
+struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, const struct leat_strings *keys)
 {
     struct leat_prw_job *j = leat_try_zeroed(sizeof *j);
 
@@ -24,8 +46,10 @@ struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text
     leat_list_init(&j->link);
     j->batch = batch;
     j->pending = 1;
-    j->key_len = key->len;
-    j->key = key->len != 0 ? leat_text_take(key) : NULL;
+    if (!make_key(j, keys)) {
+        leat_free(j);
+        return NULL;
+    }
     return j;
 }
 

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "flow/batch.h"
 
+struct leat_strings;
+
 struct leat_prw_job {
     struct leat_link link; /* in the order in which the batches came */
     struct leat_batch *batch;
@@ -27,9 +29,9 @@ struct leat_prw_job {
     bool needs_all;  /* no memory for those bits */
 };
 
-/* Takes the batch and, if it is not empty, the text. NULL: no memory, both are still the caller's.
- */
-struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, struct leat_text *key);
+/* Takes the batch. `keys`: names of the headers that keep requests apart. NULL: no memory, the
+ * batch is still the caller's. */
+struct leat_prw_job *leat_prw_job_new(struct leat_batch *batch, const struct leat_strings *keys);
 /* Another begin: it is translated once more, for the points that leat_prw_load_release() has taken
  * back and those that never came to be translated. */
 void leat_prw_job_again(struct leat_prw_job *j);

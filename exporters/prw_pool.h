@@ -12,24 +12,34 @@
 #ifndef LEAT_EXPORTERS_PRW_POOL_H
 #define LEAT_EXPORTERS_PRW_POOL_H
 
-#include "exporters/prw_send.h"
-#include "flow/component.h"
-#include "io/codec.h"
-#include "proto/prom_feed.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct leat_batch;
+struct leat_budget;
+struct leat_codecs;
+struct leat_loop;
+struct leat_meter;
+struct leat_prw_encoder;
+struct leat_prw_sending;
+struct leat_strings;
 
 /* Encoded bytes of all shards together, those of requests under way included: beyond it translation
  * rests, unless nothing is under way. */
 #define LEAT_PRW_ENCODED ((size_t)64 * 1024 * 1024)
 
+/* All outlives the pool, but for the first two, which are the pool's from now on. */
 struct leat_prw_pool_env {
-    const struct leat_env *env;
-    struct leat_prom_feed_conf feed;  /* what it points to outlives the pool */
-    struct leat_prw_sending *sending; /* the pool's from now on, also when it fails */
+    struct leat_prw_sending *sending;
+    struct leat_prw_encoder *encoder; /* with a message for each shard */
+    const char *id;
+    struct leat_loop *loop;
+    struct leat_meter *meter;
+    struct leat_codecs *codecs;
+    struct leat_budget *scratch;
     uint32_t shards;
-    size_t max_request; /* bytes, uncompressed */
-    enum leat_codec codec;
-    int level;
-    const struct leat_strings *metadata_keys; /* outlives the pool */
+    int codec, level; /* io/codec.h */
+    const struct leat_strings *metadata_keys;
 };
 
 struct leat_prw_pool;

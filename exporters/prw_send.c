@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "flow/backoff.h"
+#include "flow/sender.h"
 #include "io/grpc.h"
 #include "io/loop.h"
 #include "proto/otlp_reply.h"

@@ -8,11 +8,11 @@
 #define LEAT_EXPORTERS_PRW_SEND_H
 
 #include "flow/batch.h"
-#include "flow/sender.h"
 #include "io/client.h"
 
 struct leat_buf;
 struct leat_meter;
+struct leat_retry_conf;
 
 enum leat_prw_verdict {
     LEAT_PRW_TAKEN,           /* all, or what `missing` says not */

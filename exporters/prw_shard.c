@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "flow/origin.h"
+#include "io/codec.h"
 
 #define VALUES_MAX ((size_t)64 * 1024) /* of headers that go out again */
 
@@ -25,9 +26,9 @@ static struct leat_counter *counter(const struct leat_prw_shared *h, const char 
     struct leat_metric id = {
         .name = name,
         .help = help,
-        .labels = {{"exporter", h->env->id}, {status != NULL ? "status" : NULL, status}}};
+        .labels = {{"exporter", h->id}, {status != NULL ? "status" : NULL, status}}};
 
-    return leat_meter_counter(h->env->meter, &id);
+    return leat_meter_counter(h->meter, &id);
 }
 
 static struct leat_counter *dropped_counter(const struct leat_prw_shared *h, const char *status)
@@ -40,7 +41,7 @@ static void open_counters(struct leat_prw_shared *h)
 {
     struct leat_metric busy = {.name = "leat_prometheus_remote_write_shards_busy",
                                .help = "Shards with a request under way.",
-                               .labels = {{"exporter", h->env->id}}};
+                               .labels = {{"exporter", h->id}}};
     char status[16];
 
     h->series = counter(h, "otelcol_exporter_prometheusremotewrite_translated_time_series",
@@ -55,7 +56,7 @@ static void open_counters(struct leat_prw_shared *h)
     }
     h->dropped[LEAT_PRW_STATUSES - 2] = dropped_counter(h, "other");
     h->dropped[LEAT_PRW_STATUSES - 1] = dropped_counter(h, "no answer");
-    h->busy = leat_meter_gauge(h->env->meter, &busy);
+    h->busy = leat_meter_gauge(h->meter, &busy);
 }
 
 void leat_prw_shared_open(struct leat_prw_shared *h)
@@ -89,7 +90,13 @@ static struct leat_counter *dropped_of(const struct leat_prw_shared *h, uint32_t
 
 static bool is_empty(const struct leat_prw_shard *s)
 {
-    return leat_prom_write_empty(&s->write);
+    return leat_prw_encoder_empty(s->shared->encoder, s->number);
+}
+
+static size_t memory_of(const struct leat_prw_shard *s)
+{
+    return leat_prw_encoder_memory(s->shared->encoder, s->number) +
+           leat_prw_load_memory(&s->building) + leat_prw_load_memory(&s->sent);
 }
 
 /* Charges what the shard has grown by, or gives back. What is refused is there all the same: the
@@ -97,14 +104,13 @@ static bool is_empty(const struct leat_prw_shard *s)
 static void charge(struct leat_prw_shard *s)
 {
     struct leat_prw_shared *h = s->shared;
-    size_t now = leat_prom_write_memory(&s->write) + leat_prw_load_memory(&s->building) +
-                 leat_prw_load_memory(&s->sent);
+    size_t now = memory_of(s);
 
-    if (now > s->charged && leat_budget_take(h->env->scratch, now - s->charged)) {
+    if (now > s->charged && leat_budget_take(h->scratch, now - s->charged)) {
         h->encoded += now - s->charged;
         s->charged = now;
     } else if (now < s->charged) {
-        leat_budget_give(h->env->scratch, s->charged - now);
+        leat_budget_give(h->scratch, s->charged - now);
         h->encoded -= s->charged - now;
         s->charged = now;
     }
@@ -112,32 +118,7 @@ static void charge(struct leat_prw_shard *s)
         s->sealed = true;
 }
 
-static void charge_if_grown(struct leat_prw_shard *s)
-{
-    if (leat_prom_write_memory(&s->write) + leat_prw_load_memory(&s->building) +
-            leat_prw_load_memory(&s->sent) !=
-        s->charged)
-        charge(s);
-}
-
 /* --- building */
-
-static enum leat_prw_add added(struct leat_prw_shard *s, enum leat_prom_write_result r,
-                               struct leat_prw_job *job, uint32_t point)
-{
-    switch (r) {
-    case LEAT_PROM_WRITE_OK:
-        break;
-    case LEAT_PROM_WRITE_FULL:
-        s->sealed = true;
-        return LEAT_PRW_FULL;
-    case LEAT_PROM_WRITE_NO_MEMORY:
-        return LEAT_PRW_NO_MEMORY;
-    }
-    leat_prw_load_add(&s->building, job, point);
-    charge_if_grown(s);
-    return LEAT_PRW_ADDED;
-}
 
 /* Room for what comes, in a request of its own if its headers differ. */
 static enum leat_prw_add prepare(struct leat_prw_shard *s, const struct leat_prw_job *job)
@@ -154,25 +135,20 @@ static enum leat_prw_add prepare(struct leat_prw_shard *s, const struct leat_prw
 }
 
 enum leat_prw_add leat_prw_shard_add(struct leat_prw_shard *s, struct leat_prw_job *job,
-                                     uint32_t point, struct leat_prom_series *series,
-                                     const struct leat_prom_sample *sample,
-                                     const struct leat_prom_family *family)
+                                     uint32_t point)
 {
     enum leat_prw_add r = prepare(s, job);
 
+    if (r == LEAT_PRW_ADDED)
+        r = leat_prw_encoder_add(s->shared->encoder, s->number);
+    if (r == LEAT_PRW_FULL)
+        s->sealed = true;
     if (r != LEAT_PRW_ADDED)
         return r;
-    return added(s, leat_prom_write_add(&s->write, series, sample, family), job, point);
-}
-
-enum leat_prw_add leat_prw_shard_family(struct leat_prw_shard *s, struct leat_prw_job *job,
-                                        const struct leat_prom_family *family)
-{
-    enum leat_prw_add r = prepare(s, job);
-
-    if (r != LEAT_PRW_ADDED)
-        return r;
-    return added(s, leat_prom_write_family(&s->write, family), job, LEAT_PRW_NO_POINT);
+    leat_prw_load_add(&s->building, job, point);
+    if (memory_of(s) != s->charged)
+        charge(s);
+    return r;
 }
 
 /* --- the answer */
@@ -251,8 +227,8 @@ static bool make_headers(struct leat_prw_shard *s)
     const char *at;
 
     leat_text_clear(&s->values);
-    s->headers[n++] =
-        (struct leat_pair){"x-prometheus-remote-write-version", h->v2 ? "2.0.0" : "0.1.0"};
+    s->headers[n++] = (struct leat_pair){"x-prometheus-remote-write-version",
+                                         leat_prw_encoder_is_v2(h->encoder) ? "2.0.0" : "0.1.0"};
     for (uint32_t i = 0; i < count; i++) {
         if (add_values(s, origin, h->keys[i]))
             s->headers[n++].key = h->keys[i];
@@ -273,19 +249,19 @@ static bool make_headers(struct leat_prw_shard *s)
 
 /* Where even one request cannot be charged, it is made all the same: otherwise those that fill the
  * budget would wait for each other. */
-static bool make_body(struct leat_prw_shard *s)
+static bool make_body(struct leat_prw_shard *s, struct leat_prw_written *ret_what)
 {
     struct leat_prw_shared *h = s->shared;
     struct leat_bytes message;
     struct leat_err err;
     bool alone = leat_prw_sending_busy(h->sending) == 0;
 
-    if (!leat_prom_write_finish(&s->write, &message))
+    if (!leat_prw_encoder_finish(h->encoder, s->number, &message, ret_what))
         return false;
-    if (leat_deflate(h->env->codecs, h->codec, h->level, &message, 1, h->env->scratch,
+    if (leat_deflate(h->codecs, (enum leat_codec)h->codec, h->level, &message, 1, h->scratch,
                      &s->request.body, &err) == LEAT_CODEC_OK)
         return true;
-    return alone && leat_deflate(h->env->codecs, h->codec, h->level, &message, 1, NULL,
+    return alone && leat_deflate(h->codecs, (enum leat_codec)h->codec, h->level, &message, 1, NULL,
                                  &s->request.body, &err) == LEAT_CODEC_OK;
 }
 
@@ -293,36 +269,36 @@ bool leat_prw_shard_send(struct leat_prw_shard *s)
 {
     struct leat_prw_shared *h = s->shared;
     struct leat_prw_load load = s->sent;
+    struct leat_prw_written what;
 
     if (s->busy || is_empty(s))
         return true;
-    if (!make_headers(s) || !make_body(s))
+    if (!make_headers(s) || !make_body(s, &what))
         return false;
-    s->request.v2 = h->v2;
+    s->request.v2 = leat_prw_encoder_is_v2(h->encoder);
     s->request.items = s->building.npoints;
-    s->request.sent[LEAT_PRW_SAMPLES] = s->write.samples;
-    s->request.sent[LEAT_PRW_HISTOGRAMS] = s->write.histograms;
-    s->request.sent[LEAT_PRW_EXEMPLARS] = s->write.exemplars;
-    leat_count(h->series, s->write.series);
+    s->request.sent[LEAT_PRW_SAMPLES] = what.samples;
+    s->request.sent[LEAT_PRW_HISTOGRAMS] = what.histograms;
+    s->request.sent[LEAT_PRW_EXEMPLARS] = what.exemplars;
+    leat_count(h->series, what.series);
     s->sent = s->building;
     s->building = load;
-    leat_prom_write_clear(&s->write, true);
+    leat_prw_encoder_clear(h->encoder, s->number, true);
     h->encoded += s->request.body->cap;
     s->sealed = false;
     s->busy = true;
     leat_gauge_add(h->busy, 1);
     charge(s);
-    leat_prw_send(h->sending, &s->request, leat_codec_name(h->codec));
+    leat_prw_send(h->sending, &s->request, leat_codec_name((enum leat_codec)h->codec));
     return true;
 }
 
 /* --- life */
 
-void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared,
-                         struct leat_prom_store *store)
+void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared, uint32_t number)
 {
     s->shared = shared;
-    leat_prom_write_init(&s->write, store, shared->max_request);
+    s->number = number;
     leat_prw_load_init(&s->building);
     leat_prw_load_init(&s->sent);
     s->headers = leat_new_array(shared->metadata_keys->count + 1, sizeof *s->headers);
@@ -335,19 +311,18 @@ void leat_prw_shard_rest(struct leat_prw_shard *s)
 {
     if (!is_empty(s) || s->charged == 0)
         return;
-    leat_prom_write_clear(&s->write, false);
+    leat_prw_encoder_clear(s->shared->encoder, s->number, false);
     leat_prw_load_done(&s->building);
     if (!s->busy)
         leat_prw_load_done(&s->sent);
     charge(s);
 }
 
-void leat_prw_shard_restart(struct leat_prw_shard *s, struct leat_prom_store *store)
+void leat_prw_shard_restart(struct leat_prw_shard *s)
 {
     LEAT_CHECK(!s->busy);
     leat_prw_load_release(&s->building);
-    leat_prom_write_done(&s->write);
-    leat_prom_write_init(&s->write, store, s->shared->max_request);
+    leat_prw_encoder_clear(s->shared->encoder, s->number, false);
     s->sealed = false;
     charge(s);
 }
@@ -358,9 +333,8 @@ void leat_prw_shard_close(struct leat_prw_shard *s)
     leat_prw_load_release(&s->building);
     leat_prw_load_done(&s->building);
     leat_prw_load_done(&s->sent);
-    leat_prom_write_clear(&s->write, false);
+    leat_prw_encoder_clear(s->shared->encoder, s->number, false);
     charge(s);
-    leat_prom_write_done(&s->write);
     leat_text_done(&s->values);
     leat_free(s->headers);
     leat_free(s->request.exchange.room);

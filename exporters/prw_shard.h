@@ -2,15 +2,19 @@
 #ifndef LEAT_EXPORTERS_PRW_SHARD_H
 #define LEAT_EXPORTERS_PRW_SHARD_H
 
+#include "exporters/prw_encode.h"
 #include "exporters/prw_job.h"
 #include "exporters/prw_send.h"
-#include "flow/component.h"
-#include "io/codec.h"
-#include "proto/prom_write.h"
+
+struct leat_budget;
+struct leat_codecs;
+struct leat_counter;
+struct leat_gauge;
+struct leat_meter;
 
 struct leat_prw_shard {
     struct leat_prw_shared *shared;
-    struct leat_prom_write write;
+    uint32_t number; /* of its message in the encoder */
     struct leat_prw_load building, sent;
     size_t charged; /* to the scratch budget, for all of the above */
     bool sealed;    /* what is built takes no more */
@@ -24,12 +28,14 @@ struct leat_prw_shard {
 
 /* What the shards of an exporter have in common; its owner fills in what is above the line. */
 struct leat_prw_shared {
-    const struct leat_env *env;
+    const char *id;
+    struct leat_budget *scratch;
+    struct leat_codecs *codecs;
+    struct leat_meter *meter;
     struct leat_prw_sending *sending;
-    size_t max_request, max_encoded; /* bytes: of one, and of all together */
-    enum leat_codec codec;
-    int level;
-    bool v2;
+    struct leat_prw_encoder *encoder;
+    size_t max_encoded; /* bytes of all together */
+    int codec, level;   /* io/codec.h */
     const struct leat_strings *metadata_keys;
     /* A job of which nothing is pending any more. */
     void (*job_ended)(void *arg, struct leat_prw_job *j);
@@ -45,28 +51,17 @@ struct leat_prw_shared {
 void leat_prw_shared_open(struct leat_prw_shared *h);
 void leat_prw_shared_close(struct leat_prw_shared *h);
 
-void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared,
-                         struct leat_prom_store *store);
+void leat_prw_shard_open(struct leat_prw_shard *s, struct leat_prw_shared *shared, uint32_t number);
 /* What is built is forgotten, its load released; its jobs and the request under way have ended. */
 void leat_prw_shard_close(struct leat_prw_shard *s);
 
-enum leat_prw_add {
-    LEAT_PRW_ADDED,
-    LEAT_PRW_FULL, /* not before what is built was sent */
-    LEAT_PRW_NO_MEMORY,
-};
-/* Adds a sample. `point`: as leat_prw_load_add(). */
+/* Adds what the encoder gave last. `point`: as leat_prw_load_add(). */
 enum leat_prw_add leat_prw_shard_add(struct leat_prw_shard *s, struct leat_prw_job *job,
-                                     uint32_t point, struct leat_prom_series *series,
-                                     const struct leat_prom_sample *sample,
-                                     const struct leat_prom_family *family);
-/* 1.0: adds metadata. */
-enum leat_prw_add leat_prw_shard_family(struct leat_prw_shard *s, struct leat_prw_job *job,
-                                        const struct leat_prom_family *family);
+                                     uint32_t point);
 /* Sends what is built, if there is something and nothing is under way. false: no memory now. */
 bool leat_prw_shard_send(struct leat_prw_shard *s);
-/* Takes what is built back: it comes again, in a message of another store. */
-void leat_prw_shard_restart(struct leat_prw_shard *s, struct leat_prom_store *store);
+/* Takes what is built back: it comes again. Then the encoder may fall back. */
+void leat_prw_shard_restart(struct leat_prw_shard *s);
 /* Gives memory back that only the next request needs. */
 void leat_prw_shard_rest(struct leat_prw_shard *s);
 

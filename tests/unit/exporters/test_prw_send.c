@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/meter.h"
 #include "exporters/prw_send.h"
+#include "flow/sender.h"
 #include "io/loop.h"
 #include "lib/client_peer.h"
 
