@@ -95,9 +95,10 @@ const struct leat_field leat_prw_fields[] = {
               "Send histograms as native histograms with custom buckets; needs 2.0 messages."),
     LEAT_BOOL(CONF, keep_classic_histograms, "false",
               "With the setting above: send their _bucket, _sum and _count series too."),
-    LEAT_SIZE(CONF, series_cache_size, "32MiB",
-              "Memory for the encoded labels of series that were sent lately; 100,000 series need "
-              "about 10 MiB twice. Series beyond it cost more work each time, nothing else.",
+    LEAT_SIZE(CONF, series_cache_size, "64MiB",
+              "The most memory for the encoded labels of series that were sent lately, in two "
+              "generations; it is used as series come. Those beyond it cost more work each time, "
+              "nothing else.",
               .min = 1 << 20, .max = 8e9),
     LEAT_NO_EFFECT(
         "export_created_metric",
