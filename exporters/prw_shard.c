@@ -12,7 +12,8 @@
 #include "flow/origin.h"
 #include "io/codec.h"
 
-#define VALUES_MAX ((size_t)64 * 1024) /* of headers that go out again */
+#define CHARGE_EVERY 16                  /* samples; small, as one may be large */
+#define VALUES_MAX   ((size_t)64 * 1024) /* of headers that go out again */
 
 /* The statuses whose losses are counted apart; all others are "other". */
 static const uint32_t statuses[LEAT_PRW_STATUSES - 2] = {400, 401, 403, 404, 405, 409, 413,
@@ -146,7 +147,7 @@ enum leat_prw_add leat_prw_shard_add(struct leat_prw_shard *s, struct leat_prw_j
     if (r != LEAT_PRW_ADDED)
         return r;
     leat_prw_load_add(&s->building, job, point);
-    if (memory_of(s) != s->charged)
+    if (++s->added % CHARGE_EVERY == 0 && memory_of(s) != s->charged)
         charge(s);
     return r;
 }

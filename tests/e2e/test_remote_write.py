@@ -431,9 +431,9 @@ class Bounds(Case):
             for n in range(6):
                 self.assertEqual(self.post(leat, *body, service=f"s{n}").status, 200)
             encoded = "leat_prometheus_remote_write_encoded_bytes"
-            lib.wait_until(lambda: (self.total(encoded) or 0) > 15_000_000, "all shards are full")
+            lib.wait_until(lambda: (self.total(encoded) or 0) > 8_000_000, "all shards are full")
             lib.wait_until(lambda: self.total("leat_prometheus_remote_write_shards_busy") == 5, "all are busy")
-            self.assertLess(self.total(encoded), 70_000_000)
+            self.assertLess(self.total(encoded), 30_000_000)
             held = self.total("leat_items_held", component="prometheus_remote_write")
             self.assertEqual(held, 6 * 30000)
             stalled[0] = False

@@ -208,6 +208,33 @@ static void it_begins_again(void **state)
     leat_prw_load_done(&b);
 }
 
+/* What is taken back comes first, the rest is answered then: it must not end with that. */
+static void it_does_not_end_before_it_comes_again(void **state)
+{
+    struct leat_prw_load a, b;
+    struct rig_caller c;
+    struct leat_prw_job *j = job(20, &c);
+
+    (void)state;
+    leat_prw_load_init(&a);
+    leat_prw_load_init(&b);
+    add(&a, j, 0, 10);
+    add(&b, j, 10, 20);
+    j->point = 20;
+    assert_false(leat_prw_job_let_go(j));
+    leat_prw_load_release(&a);
+    taken(&b);
+    assert_int_equal(c.told, 0);
+    leat_prw_job_again(j);
+    add(&a, j, 0, 10);
+    assert_false(leat_prw_job_let_go(j));
+    taken(&a);
+    assert_int_equal(c.told, 1);
+    assert_int_equal(c.status.outcome, LEAT_DELIVERED);
+    leat_prw_load_done(&a);
+    leat_prw_load_done(&b);
+}
+
 static void no_memory(void **state)
 {
     struct leat_prw_load l;
@@ -271,6 +298,7 @@ int main(void)
         cmocka_unit_test(all_rejected_and_given_up),
         cmocka_unit_test(given_up_where_nobody_waits),
         cmocka_unit_test(it_begins_again),
+        cmocka_unit_test(it_does_not_end_before_it_comes_again),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(keys_of_headers),
     };
