@@ -65,11 +65,14 @@ struct leat_otlp_walk {
     struct leat_bytes metric, data;             /* Metric, and its Gauge, Sum … */
     uint32_t data_field;                        /* which one: its number in Metric */
 
-    uint32_t resource_number, scope_number, metric_number; /* count from 1 as each begins */
+    /* Count from 1 as each begins; a metric as its data does (a oneof that is there twice: twice).
+     */
+    uint32_t resource_number, scope_number, metric_number;
 
     struct leat_wire at[LEAT_OTLP_LEVELS]; /* private from here on */
     const struct leat_otlp_message *type[LEAT_OTLP_LEVELS];
     unsigned depth;
+    uint8_t record_tag; /* of the record, where it stands at `depth`; 0: no short one */
 };
 
 void leat_otlp_walk_init(struct leat_otlp_walk *w, enum leat_signal signal,

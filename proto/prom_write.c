@@ -3,23 +3,19 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "proto/otlp_make.h"
 #include "proto/prom_exemplar.h"
 #include "proto/prom_order.h"
 #include "proto/wire.h"
 
-#define LARGEST   ((size_t)16 << 20) /* bytes of one series: buckets, exemplars and all */
-#define HEAD      16                 /* a tag and a length */
-#define SLACK     32                 /* bytes that may be written behind the last one */
-#define LOCAL_MIN 1024u
-#define LOCAL_MAX (UINT32_C(1) << 31) /* then the numbers begin anew */
+#define LARGEST ((size_t)16 << 20) /* bytes of one series: buckets, exemplars and all */
+#define HEAD    16                 /* a tag and a length */
+#define SLACK   32                 /* bytes that may be written behind the last one */
 
 /* Field numbers. WriteRequest and Request: */
 #define REQUEST_SERIES_1 1
 #define REQUEST_FAMILY_1 3
 #define REQUEST_SERIES_2 5
-#define REQUEST_SYMBOLS  4
 /* TimeSeries: */
 #define SERIES_LABELS     1
 #define SERIES_SAMPLE     2
@@ -32,12 +28,10 @@
 
 void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *store, size_t max)
 {
-    *w = (struct leat_prom_write){.store = store,
-                                  .max = max,
-                                  .version = leat_prom_store_message(store),
-                                  .serial = leat_prom_store_serial(store)};
+    *w = (struct leat_prom_write){
+        .store = store, .max = max, .version = leat_prom_store_message(store)};
     leat_text_init(&w->body, max + LARGEST);
-    leat_text_init(&w->symbols, max + LARGEST);
+    leat_prom_symbols_init(&w->symbols, store, max + LARGEST);
     leat_text_init(&w->tail, LARGEST);
     leat_text_init(&w->scratch, LEAT_PROM_EXEMPLAR_BYTES);
 }
@@ -45,24 +39,23 @@ void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *sto
 void leat_prom_write_done(struct leat_prom_write *w)
 {
     leat_text_done(&w->body);
-    leat_text_done(&w->symbols);
     leat_text_done(&w->tail);
     leat_text_done(&w->scratch);
-    leat_free(w->local);
-    w->local = NULL;
-    w->local_cap = 0;
+    leat_prom_symbols_done(&w->symbols);
 }
 
 size_t leat_prom_write_memory(const struct leat_prom_write *w)
 {
-    return w->body.cap + w->symbols.cap + w->tail.cap + w->scratch.cap +
-           w->local_cap * sizeof *w->local;
+    return w->body.cap + w->symbols.text.cap + w->tail.cap + w->scratch.cap +
+           w->symbols.local_cap * sizeof *w->symbols.local;
 }
 
 /* In 2.0 there is always the empty symbol. */
 static size_t symbols_size(const struct leat_prom_write *w)
 {
-    return w->version == LEAT_PROM_WRITE_2 && w->symbols.len == 0 ? 2 : w->symbols.len;
+    size_t len = w->symbols.text.len;
+
+    return w->version == LEAT_PROM_WRITE_2 && len == 0 ? 2 : len;
 }
 
 size_t leat_prom_write_size(const struct leat_prom_write *w)
@@ -166,122 +159,53 @@ static void make_native(struct leat_make *m, uint32_t field, const struct leat_p
     leat_make_close(m);
 }
 
-/* --- symbols of 2.0 */
+/* --- labels and metadata of 2.0 */
 
-static bool local_room(struct leat_prom_write *w, uint32_t id)
+#define REFS_MAX ((size_t)2 * (LEAT_PROM_LABELS + 2) * 5 + HEAD)
+
+/* labels_refs: a packed list. Returns its end, or NULL: no memory. */
+static uint8_t *put_refs(struct leat_prom_write *w, uint8_t *at,
+                         const struct leat_prom_series *series)
 {
-    size_t cap = w->local_cap == 0 ? LOCAL_MIN : w->local_cap;
-    uint32_t *more;
-
-    while (cap <= id)
-        cap *= 2;
-    if (cap == w->local_cap)
-        return true;
-    more = leat_try_resize(w->local, cap * sizeof *more);
-    if (more == NULL)
-        return false;
-    memset(more + w->local_cap, 0, (cap - w->local_cap) * sizeof *more);
-    w->local = more;
-    w->local_cap = cap;
-    return true;
-}
-
-static bool begin_symbols(struct leat_prom_write *w)
-{
-    static const uint8_t empty[] = {REQUEST_SYMBOLS << 3 | LEAT_BYTES, 0};
-
-    if (w->symbols.len == 0)
-        leat_text_add(&w->symbols, empty, sizeof empty);
-    return leat_text_ok(&w->symbols);
-}
-
-/* The number of a symbol in this request. false: no memory. */
-static bool number_of(struct leat_prom_write *w, uint32_t ref, uint32_t *ret)
-{
-    const struct leat_prom_symbol *s = leat_prom_symbol_at(w->store, ref);
-
-    if (s->id == 0) {
-        *ret = 0;
-        return true;
-    }
-    if (s->id >= w->local_cap && !local_room(w, s->id))
-        return false;
-    if (w->local[s->id] <= w->base) {
-        leat_text_add(&w->symbols, s->bytes, s->len);
-        w->local[s->id] = w->base + ++w->nsymbols;
-    }
-    *ret = w->local[s->id] - w->base;
-    return leat_text_ok(&w->symbols);
-}
-
-/* A string that the store does not have. */
-static uint32_t number_of_text(struct leat_prom_write *w, struct leat_bytes text)
-{
-    uint8_t head[HEAD], *end = leat_wire_put_tag(head, REQUEST_SYMBOLS, LEAT_BYTES);
-    uint64_t hash = leat_hash_quick(text);
-    struct leat_prom_write_text *t = &w->texts[hash % LEAT_PROM_WRITE_TEXTS];
-
-    if (t->number != 0 && t->len == text.len &&
-        memcmp(w->symbols.data + t->at, text.data, text.len) == 0)
-        return t->number;
-    end = leat_wire_put_varint(end, text.len);
-    leat_text_add(&w->symbols, head, (size_t)(end - head));
-    *t = (struct leat_prom_write_text){
-        .at = (uint32_t)w->symbols.len, .len = (uint32_t)text.len, .number = ++w->nsymbols};
-    leat_text_add(&w->symbols, text.data, text.len);
-    return t->number;
-}
-
-/* What was said since is unsaid. */
-static void take_back(struct leat_prom_write *w, const struct leat_prom_series *series,
-                      const struct leat_prom_family *family, size_t len, uint32_t nsymbols)
-{
-    uint32_t refs[2] = {family ? family->help_ref : 0, family ? family->unit_ref : 0};
-
-    for (uint32_t i = 0; i < series->nrefs + 2; i++) {
-        uint32_t ref = i < series->nrefs ? series->refs[i] : refs[i - series->nrefs];
-        uint32_t id = leat_prom_symbol_at(w->store, ref)->id;
-        if (id < w->local_cap && w->local[id] > w->base + nsymbols)
-            w->local[id] = 0;
-    }
-    for (size_t i = 0; i < LEAT_PROM_WRITE_TEXTS; i++) {
-        if (w->texts[i].number > nsymbols)
-            w->texts[i].number = 0;
-    }
-    w->symbols.len = len;
-    w->symbols.failed = false;
-    w->nsymbols = nsymbols;
-}
-
-/* labels_refs: a packed list. */
-static bool make_refs(struct leat_prom_write *w, struct leat_make *m,
-                      const struct leat_prom_series *series)
-{
-    uint8_t packed[2 * (LEAT_PROM_LABELS + 2) * 5], *at = packed;
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    uint8_t *inner = at + 2, *end = inner;
     uint32_t number;
+    size_t len;
 
     for (uint32_t i = 0; i < series->nrefs; i++) {
-        if (!number_of(w, series->refs[i], &number))
-            return false;
-        at = leat_wire_put_varint(at, number);
+        if (!leat_prom_symbols_number(&w->symbols, symbols, series->refs[i], &number))
+            return NULL;
+        end = leat_wire_put_varint(end, number);
     }
-    leat_make_bytes(m, SERIES_LABELS, leat_bytes(packed, (size_t)(at - packed)));
-    return true;
+    len = (size_t)(end - inner);
+    if (len >= 0x80) { /* at most 2580, so the length has two bytes */
+        memmove(inner + 1, inner, len);
+        end++;
+    }
+    at = leat_wire_put_tag(at, SERIES_LABELS, LEAT_BYTES);
+    leat_wire_put_varint(at, len);
+    return end;
 }
 
-static bool make_metadata(struct leat_prom_write *w, struct leat_make *m,
-                          const struct leat_prom_family *family)
+#define METADATA_MAX 20
+
+/* Returns its end, or NULL: no memory. */
+static uint8_t *put_metadata(struct leat_prom_write *w, uint8_t *at,
+                             const struct leat_prom_family *family)
 {
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    uint8_t *inner = at + 2, *end;
     uint32_t help, unit;
 
-    if (!number_of(w, family->help_ref, &help) || !number_of(w, family->unit_ref, &unit))
-        return false;
-    leat_make_open(m, SERIES_METADATA_2);
-    make_varint(m, 1, family->type);
-    make_varint(m, 3, help);
-    make_varint(m, 4, unit);
-    leat_make_close(m);
-    return true;
+    if (!leat_prom_symbols_number(&w->symbols, symbols, family->help_ref, &help) ||
+        !leat_prom_symbols_number(&w->symbols, symbols, family->unit_ref, &unit))
+        return NULL;
+    end = put_varint(inner, 1, family->type);
+    end = put_varint(end, 3, help);
+    end = put_varint(end, 4, unit);
+    leat_wire_put_tag(at, SERIES_METADATA_2, LEAT_BYTES);
+    at[1] = (uint8_t)(end - inner);
+    return end;
 }
 
 /* --- exemplars */
@@ -304,8 +228,8 @@ static void make_labels_2(struct leat_prom_write *w, struct leat_make *m,
     if (l->count == 0)
         return;
     for (uint32_t i = 0; i < l->count; i++) {
-        at = leat_wire_put_varint(at, number_of_text(w, l->label[i].name));
-        at = leat_wire_put_varint(at, number_of_text(w, l->label[i].value));
+        at = leat_wire_put_varint(at, leat_prom_symbols_text(&w->symbols, l->label[i].name));
+        at = leat_wire_put_varint(at, leat_prom_symbols_text(&w->symbols, l->label[i].value));
     }
     leat_make_bytes(m, 1, leat_bytes(packed, (size_t)(at - packed)));
 }
@@ -363,8 +287,10 @@ static void count(struct leat_prom_write *w, struct leat_prom_series *series,
 static uint8_t *put_labels(const struct leat_prom_write *w, uint8_t *at,
                            const struct leat_prom_series *series)
 {
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+
     for (uint32_t i = 0; i < series->nrefs; i++) {
-        const struct leat_prom_symbol *s = leat_prom_symbol_at(w->store, series->refs[i]);
+        const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
         memcpy(at, s->bytes, SLACK);
         if (s->len > SLACK)
             memcpy(at + SLACK, s->bytes + SLACK, s->len - SLACK);
@@ -419,31 +345,61 @@ static enum leat_prom_write_result add_1(struct leat_prom_write *w,
                                   : LEAT_PROM_WRITE_NO_MEMORY;
 }
 
-/* Writes a TimeSeries of 2.0 into w->tail. false: no memory. */
-static bool make_2(struct leat_prom_write *w, const struct leat_prom_series *series,
-                   const struct leat_prom_sample *s, const struct leat_prom_family *family)
+/* What is behind the labels of a TimeSeries of 2.0, but for metadata and created timestamp. Returns
+ * false: no memory. */
+static bool make_tail_2(struct leat_prom_write *w, const struct leat_prom_sample *s)
 {
     uint8_t sample[SAMPLE_MAX];
     struct leat_make m;
 
     leat_text_clear(&w->tail);
     leat_make_init(&m, &w->tail);
-    if (!begin_symbols(w))
-        return false;
-    leat_make_open(&m, REQUEST_SERIES_2);
-    if (!make_refs(w, &m, series))
-        return false;
     if (s->native == NULL)
         leat_make_raw(&m, leat_bytes(sample, (size_t)(put_sample(sample, s) - sample)));
     else
         make_native(&m, SERIES_NATIVE_2, s);
-    if (!make_exemplars(w, &m, SERIES_EXEMPLAR_2, s))
-        return false;
-    if (family != NULL && !make_metadata(w, &m, family))
-        return false;
-    make_varint(&m, SERIES_CREATED_2, (uint64_t)s->created);
-    leat_make_close(&m);
-    return leat_text_ok(&w->tail) && leat_text_ok(&w->symbols);
+    return make_exemplars(w, &m, SERIES_EXEMPLAR_2, s) && leat_text_ok(&w->symbols.text);
+}
+
+/* Adds a TimeSeries of 2.0; its labels and what else is small is written at once, in its place. */
+static enum leat_prom_write_result put_2(struct leat_prom_write *w,
+                                         const struct leat_prom_series *series,
+                                         const struct leat_prom_sample *s,
+                                         const struct leat_prom_family *family, size_t before)
+{
+    bool plain = s->native == NULL && s->nexemplars == 0;
+    size_t tail, inner, head;
+    uint8_t *at, *end;
+
+    if (!leat_prom_symbols_begin(&w->symbols) || (!plain && !make_tail_2(w, s)))
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    tail = plain ? SAMPLE_MAX : w->tail.len;
+    if (!leat_text_reserve(&w->body, HEAD + REFS_MAX + METADATA_MAX + HEAD + tail))
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    at = (uint8_t *)w->body.data + w->body.len;
+    end = put_refs(w, at + HEAD, series);
+    if (end == NULL)
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    if (plain) {
+        end = put_sample(end, s);
+    } else {
+        memcpy(end, w->tail.data, tail);
+        end += tail;
+    }
+    if (family != NULL)
+        end = put_metadata(w, end, family);
+    if (end == NULL)
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    end = put_varint(end, SERIES_CREATED_2, (uint64_t)s->created);
+    inner = (size_t)(end - at) - HEAD;
+    head = 1 + leat_wire_varint_size(inner);
+    if (!fits(w, head + inner + leat_prom_write_size(w) - before))
+        return LEAT_PROM_WRITE_FULL;
+    leat_wire_put_tag(at, REQUEST_SERIES_2, LEAT_BYTES);
+    leat_wire_put_varint(at + 1, inner);
+    memmove(at + head, at + HEAD, inner);
+    w->body.len += head + inner;
+    return LEAT_PROM_WRITE_OK;
 }
 
 static enum leat_prom_write_result add_2(struct leat_prom_write *w,
@@ -451,31 +407,18 @@ static enum leat_prom_write_result add_2(struct leat_prom_write *w,
                                          const struct leat_prom_sample *s,
                                          const struct leat_prom_family *family)
 {
-    size_t len = w->symbols.len, before = leat_prom_write_size(w);
-    uint32_t nsymbols = w->nsymbols;
-    enum leat_prom_write_result r = LEAT_PROM_WRITE_NO_MEMORY;
+    struct leat_prom_symbols_mark mark = leat_prom_symbols_mark(&w->symbols);
+    enum leat_prom_write_result r = put_2(w, series, s, family, leat_prom_write_size(w));
 
-    if (make_2(w, series, s, family)) {
-        r = LEAT_PROM_WRITE_FULL;
-        if (fits(w, w->tail.len + leat_prom_write_size(w) - before)) {
-            leat_text_add(&w->body, w->tail.data, w->tail.len);
-            r = leat_text_ok(&w->body) ? LEAT_PROM_WRITE_OK : LEAT_PROM_WRITE_NO_MEMORY;
-        }
-    }
-    if (r != LEAT_PROM_WRITE_OK) {
-        w->body.failed = false;
-        take_back(w, series, family, len, nsymbols);
+    if (r == LEAT_PROM_WRITE_OK)
+        return r;
+    w->body.failed = false;
+    leat_prom_symbols_rewind(&w->symbols, mark, series->refs, series->nrefs);
+    if (family != NULL) {
+        leat_prom_symbols_rewind(&w->symbols, mark, &family->help_ref, 1);
+        leat_prom_symbols_rewind(&w->symbols, mark, &family->unit_ref, 1);
     }
     return r;
-}
-
-/* Ids mean other symbols since the request before. */
-static void follow_store(struct leat_prom_write *w)
-{
-    if (w->local_cap > 0)
-        memset(w->local, 0, w->local_cap * sizeof *w->local);
-    w->base = 0;
-    w->serial = leat_prom_store_serial(w->store);
 }
 
 enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
@@ -485,16 +428,12 @@ enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
 {
     enum leat_prom_write_result r;
 
-    if (w->version == LEAT_PROM_WRITE_1) {
+    if (w->version == LEAT_PROM_WRITE_1)
         r = add_1(w, series, sample);
-    } else {
-        if (w->serial != leat_prom_store_serial(w->store)) {
-            if (!leat_prom_write_empty(w))
-                return LEAT_PROM_WRITE_FULL;
-            follow_store(w);
-        }
+    else if (leat_prom_symbols_follow(&w->symbols, leat_prom_write_empty(w)))
         r = add_2(w, series, sample, family);
-    }
+    else
+        r = LEAT_PROM_WRITE_FULL;
     if (r == LEAT_PROM_WRITE_OK)
         count(w, series, sample);
     return r;
@@ -534,6 +473,8 @@ enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
 
 bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret)
 {
+    struct leat_text *symbols;
+
     if (w->disorder) {
         if (!leat_prom_order(w->version, &w->body))
             return false;
@@ -543,16 +484,15 @@ bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret)
         *ret = leat_text_bytes(&w->body);
         return true;
     }
-    if (!begin_symbols(w))
-        return false;
     /* Symbols come first: a receiver may read in one pass. */
-    if (!leat_text_reserve(&w->symbols, w->body.len)) {
-        w->symbols.failed = false;
+    symbols = &w->symbols.text;
+    if (!leat_prom_symbols_begin(&w->symbols) || !leat_text_reserve(symbols, w->body.len)) {
+        symbols->failed = false;
         return false;
     }
     if (w->body.len > 0)
-        memcpy(w->symbols.data + w->symbols.len, w->body.data, w->body.len);
-    *ret = leat_bytes(w->symbols.data, w->symbols.len + w->body.len);
+        memcpy(symbols->data + symbols->len, w->body.data, w->body.len);
+    *ret = leat_bytes(symbols->data, symbols->len + w->body.len);
     return true;
 }
 
@@ -569,17 +509,7 @@ void leat_prom_write_clear(struct leat_prom_write *w, bool keep)
     w->series = w->samples = w->histograms = w->exemplars = w->families = 0;
     w->disorder = false;
     rest(&w->body, keep);
-    rest(&w->symbols, keep);
     rest(&w->tail, keep);
     rest(&w->scratch, keep);
-    memset(w->texts, 0, sizeof w->texts);
-    w->base += w->nsymbols;
-    w->nsymbols = 0;
-    if (!keep) {
-        leat_free(w->local);
-        w->local = NULL;
-        w->local_cap = 0;
-    }
-    if (w->base >= LOCAL_MAX)
-        follow_store(w);
+    leat_prom_symbols_clear(&w->symbols, keep);
 }

@@ -13,18 +13,13 @@
 #include "base/text.h"
 #include "proto/prom_map.h"
 #include "proto/prom_series.h"
+#include "proto/prom_symbols.h"
 
 /* Metadata of a metric family. */
 struct leat_prom_family {
     enum leat_prom_type type;
     struct leat_bytes name, help, unit; /* 1.0 */
     uint32_t help_ref, unit_ref;        /* 2.0: leat_prom_store_text() */
-};
-
-/* 2.0: strings of exemplars, lately written. */
-#define LEAT_PROM_WRITE_TEXTS 64
-struct leat_prom_write_text {
-    uint32_t at, len, number; /* in `symbols`; 0: none */
 };
 
 struct leat_prom_write {
@@ -35,16 +30,11 @@ struct leat_prom_write {
     enum leat_prom_message version;
     struct leat_prom_store *store;
     size_t max;
-    bool disorder;            /* a sample is older than one of its series before it */
-    struct leat_text body;    /* the series */
-    struct leat_text symbols; /* 2.0 */
-    struct leat_text tail;    /* of a series, behind its labels */
-    struct leat_text scratch; /* labels of an exemplar */
-    uint32_t serial;          /* of the store, of the ids in `local` */
-    uint32_t base, nsymbols;  /* 2.0: number of symbol `id` = local[id] - base, if above 0 */
-    uint32_t *local;
-    size_t local_cap;
-    struct leat_prom_write_text texts[LEAT_PROM_WRITE_TEXTS];
+    bool disorder;                    /* a sample is older than one of its series before it */
+    struct leat_text body;            /* the series */
+    struct leat_text tail;            /* of a series, behind its labels */
+    struct leat_text scratch;         /* labels of an exemplar */
+    struct leat_prom_symbols symbols; /* 2.0 */
 };
 
 enum leat_prom_write_result {
