@@ -135,10 +135,14 @@ void leat_prw_job_end(struct leat_prw_job *j, bool cut_short)
 {
     struct leat_batch *batch = j->batch;
     struct leat_status st = status_of(j, cut_short);
-    char why[sizeof j->why];
+    char why[sizeof j->why + 32];
 
-    if (st.why == j->why)
-        st.why = memcpy(why, j->why, sizeof why);
+    if (st.why == j->why) {
+        snprintf(why, sizeof why, "%s%s",
+                 st.outcome == LEAT_DELIVERED && j->given_up > 0 ? "no more retries left: " : "",
+                 j->why);
+        st.why = why;
+    }
     leat_list_remove(&j->link);
     leat_free(j->lost);
     leat_free(j->needed);

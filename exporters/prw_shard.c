@@ -171,15 +171,12 @@ static void settle(struct leat_prw_shard *s, const struct leat_prw_result *res)
     uint64_t missing = res->missing[LEAT_PRW_SAMPLES] + res->missing[LEAT_PRW_HISTOGRAMS];
     uint64_t all = sent[LEAT_PRW_SAMPLES] + sent[LEAT_PRW_HISTOGRAMS];
     bool given_up = res->verdict == LEAT_PRW_GIVEN_UP;
-    char why[400];
 
     leat_count(h->samples, all - missing);
     leat_count(dropped_of(h, res->status), missing);
     if (s->request.v2 && res->verdict == LEAT_PRW_TAKEN)
         leat_count(h->exemplars, sent[LEAT_PRW_EXEMPLARS] - res->missing[LEAT_PRW_EXEMPLARS]);
-    snprintf(why, sizeof why, "%s%s", given_up ? "not delivered, no more retries left: " : "",
-             res->why != NULL ? res->why : "no reason given");
-    leat_prw_load_settle(&s->sent, lost_points(s, missing, all), given_up, res->code, why,
+    leat_prw_load_settle(&s->sent, lost_points(s, missing, all), given_up, res->code, res->why,
                          h->job_ended, h->arg);
 }
 
