@@ -100,14 +100,17 @@ class Everything:
     stored at that moment, `exemplars` what belongs to it."""
 
     def __init__(self, at, n=0):
-        self.at, self.ms, start = at, at // 1_000_000, at - (n + 1) * SECOND
+        self.at, self.ms, self.start = at, at // 1_000_000, at - (n + 1) * SECOND
         self.series, self.histograms, self.exemplars, self.metadata = {}, {}, {}, {}
         self.metrics = []
         self.n = n
-        self.numbers(start)
-        self.classic(start)
-        self.others(start)
+        self.numbers(self.start)
+        self.classic(self.start)
+        self.others(self.start)
         self.series[series("target_info", host_name="h1", cores="8", **IDENTITY)] = 1.0
+        # What counts up from its start: all but gauges and quantiles.
+        self.counting = {s for s in (*self.series, *self.histograms) if dict(s)["__name__"].startswith(
+            ("http_", "rpc_", "gc_")) and "quantile" not in dict(s)}
 
     def request(self):
         return request(self.metrics, RESOURCE, SCOPE)

@@ -72,7 +72,7 @@ global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
 storage: {{exemplars: {{max_exemplars: 100000}}}}
 scrape_configs: {jobs}
 """, ("--config.file={config}", "--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{self.port}",
-            "--web.enable-remote-write-receiver", f"--enable-feature={features}"))
+            "--web.enable-remote-write-receiver", "--scrape.discovery-reload-interval=100ms", f"--enable-feature={features}"))
         self.wait()
 
     def wait(self):
