@@ -39,9 +39,11 @@ def written(receiver):
     return facts
 
 
-def config(url, message):
-    return (f"prometheus_remote_write: {{endpoint: '{url}', send_metadata: true"
-            + (f", protobuf_message: {message}" if message else "") + "}")
+V2 = remote_write.V2.split("=")[1]
+
+
+def config(url, options=""):
+    return f"prometheus_remote_write: {{endpoint: '{url}', send_metadata: true{options}}}"
 
 
 # --- the differences: {reason: (facts of the collector alone, facts of the program alone)}
@@ -98,8 +100,7 @@ WRITTEN_2 = {
 }
 COARSE = [one(f"native_too_coarse{part}", {**PAGED, **more}, "= 3.0") for part, more in (("_bucket", {"le": "+Inf"}), ("_count", {}), ("_sum", {}))]
 PAGE = {
-    "a value of minus zero stays one": ([one("value_odd", {**PAGED, "case": "negative zero"}, "= 0.0")],
-                                        [one("value_odd", {**PAGED, "case": "negative zero"}, "= -0.0")]),
+    "a value of minus zero stays one": ([one("value_minus_zero", PAGED, "= 0.0")], [one("value_minus_zero", PAGED, "= -0.0")]),
     "labels that collide are joined, the resource's job wins, as in remote write; the collector drops the point": ([], [
         one("label_collide", {**PAGED, "k_k": "one;two"}, "= 1.5"), one("label_collide_equal", {**PAGED, "k_k": "same"}, "= 1.5"),
         one("label_identity", {**PAGED, "instance": "own"}, "= 1.5"),
@@ -146,35 +147,44 @@ class Same(lib.Case):
             found, wanted = collections.Counter(found), collections.Counter(wanted)
             text += [f"not listed, only of the {word}: {line!r}" for line in sorted((found - wanted).elements())]
             text += [f"listed and not so, only of the {word}: {line!r}" for line in sorted((wanted - found).elements())]
-        self.assertFalse(text, "\n" + "\n".join(text))
+        if text:
+            self.fail("\n" + "\n".join(text))
 
-    def remote_write(self, message, listed):
+    def remote_write(self, options, listed, first):
         def end(receiver):
-            return any(dict(s.labels)["__name__"] == "the_end" for s in receiver.series)
+            return any(dict(s.labels)["__name__"].endswith(("the_end", "the.end")) for s in receiver.series)
 
-        requests = [odd.request(), samples.Everything(odd.T0, 1).request()]
-        last = samples.request([odd.gauge("the.end")])
+        requests = [first, samples.Everything(odd.T0, 1).request(), samples.request([odd.gauge("the.end")])]
         with remote_write.Receiver() as theirs, remote_write.Receiver() as ours:
-            with peers.Otelcol("  " + config(theirs.url, message), ("metrics",), (GATE,)) as collector, \
-                    lib.Leat(lib.config(config(ours.url, message), "[prometheus_remote_write]", kinds=("metrics",))) as leat:
+            with peers.Otelcol("  " + config(theirs.url, options), ("metrics",), (GATE,)) as collector, \
+                    lib.Leat(lib.config(config(ours.url, options), "[prometheus_remote_write]", kinds=("metrics",))) as leat:
                 for port, receiver in ((collector.http, theirs), (leat.port("otlp", "http"), ours)):
-                    for request in (*requests, last):
+                    for request in requests:
                         self.post(port, request)
                     lib.wait_until(lambda: end(receiver), "the last series has arrived")
             self.compare(written(theirs), written(ours), listed)
 
     def test_remote_write_1(self):
-        self.remote_write(None, WRITTEN_1)
+        self.remote_write("", WRITTEN_1, odd.request())
 
     def test_remote_write_2(self):
-        self.remote_write(remote_write.V2.split("=")[1], WRITTEN_2)
+        self.remote_write(f", protobuf_message: {V2}", WRITTEN_2, odd.request())
 
-    def page(self, accept, listed):
-        exporter = "prometheus: {{endpoint: '127.0.0.1:{}', enable_open_metrics: true}}"
+    def test_remote_write_options(self):
+        for options in ("namespace: my_ns", "external_labels: {zone: z, job: ext}", "resource_to_telemetry_conversion: {enabled: true}",
+                        "resource_to_telemetry_conversion: {enabled: true, exclude_service_attributes: true}", "add_metric_suffixes: false",
+                        "disable_scope_info: true", "target_info: {enabled: false}", "translation_strategy: UnderscoreEscapingWithoutSuffixes"):
+            with self.subTest(options):
+                self.remote_write(f", {options}", {}, odd.agreed())
+
+    def page(self, accept, options, listed, first):
+        def exporter(port):
+            return f"prometheus: {{endpoint: '127.0.0.1:{port}', enable_open_metrics: true{options}}}"
+
         at = lib.free_port()
-        requests = [odd.request(), samples.Everything(odd.T0, 1).request(), samples.request([odd.gauge("the.end")])]
-        with peers.Otelcol("  " + exporter.format(at), ("metrics",)) as collector, \
-                lib.Leat(lib.config(exporter.format(0), "[prometheus]", kinds=("metrics",))) as leat:
+        requests = [first, samples.Everything(odd.T0, 1).request(), samples.request([odd.gauge("the.end")])]
+        with peers.Otelcol("  " + exporter(at), ("metrics",)) as collector, \
+                lib.Leat(lib.config(exporter(0), "[prometheus]", kinds=("metrics",))) as leat:
             found = []
             for to, port in ((collector.http, at), (leat.port("otlp", "http"), leat.port("prometheus"))):
                 for request in requests:
@@ -187,7 +197,7 @@ class Same(lib.Case):
         r = lib.http_request(port, "GET", "/metrics", headers={"Accept": accept})
         self.assertEqual((r.status, r.headers["content-type"].split(";")[0]), (200, accept.split(";")[0]))
         text = r.body.decode()
-        if "\nthe_end" not in text:
+        if "the_end" not in text:
             return None
         values, families, exemplars = tsdb.page(text)
         facts = collections.Counter(f"{tsdb.shown(one)} = {v!r}" for one, v in values.items())
@@ -196,10 +206,16 @@ class Same(lib.Case):
         return facts
 
     def test_page_text(self):
-        self.page("text/plain;version=0.0.4", PAGE)
+        self.page("text/plain;version=0.0.4", "", PAGE, odd.request())
 
     def test_page_open_metrics(self):
-        self.page("application/openmetrics-text;version=1.0.0", PAGE_OPEN)
+        self.page("application/openmetrics-text;version=1.0.0", "", PAGE_OPEN, odd.request())
+
+    def test_page_options(self):
+        for options in ("namespace: my_ns", "const_labels: {zone: z}", "resource_to_telemetry_conversion: {enabled: true}",
+                        "without_scope_info: true", "send_timestamps: true", "translation_strategy: UnderscoreEscapingWithoutSuffixes"):
+            with self.subTest(options):
+                self.page("text/plain;version=0.0.4", f", {options}", {}, odd.agreed())
 
 
 if __name__ == "__main__":
