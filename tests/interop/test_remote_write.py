@@ -155,10 +155,13 @@ class RemoteWrite(tsdb.Case):
                                {"service.name": "restart"})
 
     def restart(self, db, message=None, stop=None):
-        """The receiver goes away while points are being sent, and comes back: all are there, each once."""
-        count, moments = 40, 30
+        """The receiver goes away while points are being sent, and comes back: all are there, each once. (Prometheus refuses a
+        sample that is older than its series' last.)"""
+        count, moments = 200, 30
         begin = now() - (moments + 1) * SECOND
-        with lib.Leat(config(db.write, message, ", retry_on_failure: {initial_interval: 100ms, max_elapsed_time: 0s}")) as leat:
+        more = (", retry_on_failure: {initial_interval: 50ms, max_elapsed_time: 0s}, max_batch_size_bytes: 4000"
+                ", remote_write_queue: {num_consumers: 8}")  # many requests at once, none of which may pass another of its series
+        with lib.Leat(config(db.write, message, more)) as leat:
             for n in range(moments):
                 self.send(leat, self.many(begin + n * SECOND, count, n))
                 if n == moments // 3:
