@@ -7,7 +7,7 @@ import peers
 from peers import lib
 
 DELTA = 1
-CONTAINER = {"container.id": "ci-0123456789"}
+CONTAINER = {"container.id": "0123456789"}  # without the ci- of the line
 TAGGED = {"env": "prod", "zone": "eu-1"}
 NODE = os.path.join(peers.PEERS, "statsd-node", "node_modules")
 PYTHON = os.path.join(peers.PEERS, "statsd-py", "venv", "bin", "python")
