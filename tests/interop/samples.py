@@ -1,11 +1,17 @@
 """OTLP metrics as JSON, made from short calls, and one set of them with what Prometheus must make of each."""
 import math
-import struct
+import time
 
 from tsdb import series
 
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 SECOND = 1_000_000_000
+ZERO = 1e-128  # the threshold of a native histogram that names none
+
+
+def now():
+    """The present in nanoseconds, to the millisecond: what Prometheus keeps of a time."""
+    return time.time_ns() // 1_000_000 * 1_000_000
 
 
 def value(v):
@@ -187,10 +193,3 @@ class Everything:
         self.exemplars[both] = ids(3.0, at - 1000000)
         self.metadata["rpc_size_bytes"] = ("histogram", "", "bytes")
 
-
-ZERO = 1e-128
-
-
-def bits(v):
-    """A double for exact comparison: its 64 bits."""
-    return struct.unpack("<Q", struct.pack("<d", v))[0]

@@ -7,9 +7,8 @@ import peers
 import samples
 import tsdb
 from peers import lib
-from samples import SECOND
+from samples import SECOND, now
 from tsdb import series
-from test_remote_write import now
 
 OPEN = "application/openmetrics-text;version=1.0.0"
 TEXT = "text/plain;version=0.0.4"

@@ -1,12 +1,11 @@
 """OTLP metrics through the program into real receivers of remote write, read back by their query APIs: Debian's
 Prometheus (messages 1.0), Prometheus 3 (1.0 and 2.0) and VictoriaMetrics."""
 import socket
-import time
 
 import samples
 import tsdb
 from peers import lib
-from samples import SECOND
+from samples import SECOND, now
 from tsdb import series
 
 V2 = "io.prometheus.write.v2.Request"
@@ -17,11 +16,6 @@ def config(url, message=None, more=""):
     if message is not None:
         text += f", protobuf_message: {message}"
     return lib.config(text + "}", "[prometheus_remote_write]", kinds=("metrics",))
-
-
-def now():
-    """The present, to the millisecond: what Prometheus keeps of a time."""
-    return time.time_ns() // 1_000_000 * 1_000_000
 
 
 class RemoteWrite(tsdb.Case):
@@ -193,12 +187,13 @@ class RemoteWrite(tsdb.Case):
     def test_backlog(self):
         """Five minutes of points, one a second, collected before anybody listens."""
         seconds = 300
-        for old in (True, False):
-            with self.subTest(old=old), tsdb.Prometheus(old=old) as db:
+        for word, start, message in (("Prometheus 2", lambda: tsdb.Prometheus(old=True), None), ("Prometheus 3", tsdb.Prometheus, V2),
+                                     ("VictoriaMetrics", tsdb.VictoriaMetrics, None)):
+            with self.subTest(word), start() as db:
                 db.kill()
                 begin = now() - seconds * SECOND
                 more = ", retry_on_failure: {initial_interval: 100ms, max_interval: 500ms, max_elapsed_time: 0s}"
-                with lib.Leat(config(db.write, None if old else V2, more)) as leat:
+                with lib.Leat(config(db.write, message, more)) as leat:
                     for n in range(seconds):
                         self.send(leat, self.many(begin + n * SECOND, 4, n))
                     db.start()
