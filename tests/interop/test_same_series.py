@@ -108,7 +108,6 @@ PAGE = {
           for word, said in (("HELP", ""), ("TYPE", "gauge")))]),
     "sum and count of an exponential histogram do not depend on its scale; the collector drops those below -4": (
         [], [*COARSE, "HELP native_too_coarse ''", "TYPE native_too_coarse 'histogram'"]),
-    "a resource attribute called instance makes an instance for target_info too": ([], [one("target_info", {"job": "odd-7", "instance": "other"}, "= 1.0")]),
 }
 UNITS = {"gc_pause_milliseconds": "milliseconds", "http_duration_seconds": "seconds", "in_flight_bytes": "bytes", "rpc_size_bytes": "bytes",
          "unit_braces_per_per_second": "per_second", "unit_kib_kibibytes": "kibibytes", "unit_month_bytes_per_month": "bytes_per_month",
