@@ -142,6 +142,26 @@ class RemoteWrite(tsdb.Case):
                     blind = {series("took_bucket", end="yes", le="1"), series("pause", end="yes", quantile="0.5")}
                     self.wait_equal(lambda: set(db.now(at + 6)) - blind, kept)
 
+    # --- samples that are refused
+
+    def test_refused(self):
+        """A sample that Prometheus refuses (older than the last, or another value at its time) costs no other, is not sent again, and
+        is counted. (With 1.0 it gives up the whole request and does not say so.)"""
+        with tsdb.Prometheus() as db:
+            at, page = now() - 60 * SECOND, lib.free_port()
+            text = config(db.write, V2, ", max_batch_request_parallelism: 1").replace("\nservice:", "\nservice:" + lib.telemetry(page))
+            with lib.Leat(text) as leat:
+                for a, b, value in ((0, 0, 1.0), (-1, 1, 2.0), (0, 2, 3.0), (3, 3, 4.0)):
+                    self.send(leat, samples.request([samples.metric("gauge", name, [samples.point(at + seconds * SECOND, value)])
+                                                     for name, seconds in (("a", a), ("b", b))]))
+                wanted = {series("a"): [(0, 1.0), (3, 4.0)], series("b"): [(0, 1.0), (1, 2.0), (2, 3.0), (3, 4.0)]}
+                self.wait_equal(lambda: db.raw(at / SECOND + 60), {
+                    one: [((at + n * SECOND) // 1_000_000, v) for n, v in found] for one, found in wanted.items()})
+
+                def count(name):
+                    return lib.total(lib.metrics(page), f"leat_prometheus_remote_write_{name}_samples_total")
+                lib.wait_until(lambda: (count("sent"), count("dropped")) == (6, 2), lambda: f"{count('sent')} sent, {count('dropped')} dropped")
+
     # --- a receiver that is not there
 
     def many(self, at, count, value):
