@@ -100,7 +100,6 @@ WRITTEN_2 = {
 }
 COARSE = [one(f"native_too_coarse{part}", {**PAGED, **more}, "= 3.0") for part, more in (("_bucket", {"le": "+Inf"}), ("_count", {}), ("_sum", {}))]
 PAGE = {
-    "a value of minus zero stays one": ([one("value_minus_zero", PAGED, "= 0.0")], [one("value_minus_zero", PAGED, "= -0.0")]),
     "labels that collide are joined, the resource's job wins, as in remote write; the collector drops the point": ([], [
         one("label_collide", {**PAGED, "k_k": "one;two"}, "= 1.5"), one("label_collide_equal", {**PAGED, "k_k": "same"}, "= 1.5"),
         one("label_identity", {**PAGED, "instance": "own"}, "= 1.5"),
