@@ -64,7 +64,7 @@ class RemoteWrite(tsdb.Case):
         with tsdb.Prometheus() as db:
             self.exemplars(db, self.everything(config(db.write, V2), look=db.raw, created=True), True)
 
-    def victoriametrics(self, message=None):
+    def victoriametrics(self, message=None, more=""):
         """It keeps 15 decimal digits of a number, and native histograms as ranges."""
         def fits(s):
             return dict(s).get("which") not in ("huge", "tiny")
@@ -76,13 +76,15 @@ class RemoteWrite(tsdb.Case):
             return found
 
         with tsdb.VictoriaMetrics() as db:
-            text = config(db.write, message)
+            text = config(db.write, message, more)
             m = self.everything(text, stored, lambda _: {s: v for s, v in db.raw().items() if fits(s)})[0]
             self.wait_equal(lambda: {n: one for n, one in db.metadata().items() if n != "target_info"},
                             {n: (one,) for n, one in m.metadata.items()})
 
     def test_victoriametrics(self):
-        self.victoriametrics()
+        for compression in ("snappy", "zstd"):
+            with self.subTest(compression):
+                self.victoriametrics(more=f", compression: {compression}")
 
     def test_fall_back(self):
         """Prometheus 2 and VictoriaMetrics answer 204 to a 2.0 message and keep nothing of it; that they do not say what they
