@@ -89,7 +89,7 @@ static const char *add_side(struct leat_text *out, const char *what, size_t nspa
     leat_text_printf(out, " %s", what);
     for (size_t i = 0; i < nspans; i++) {
         if (spans[i]->length == 0)
-            return "an empty span";
+            return "a span of no buckets";
         if (i > 0 && spans[i]->offset < 0)
             return "spans that overlap";
         buckets += spans[i]->length;
@@ -290,7 +290,7 @@ static const char *series_2(const request_2 *r, uint8_t *used,
 static const char *check_symbols(const request_2 *r, const uint8_t *used)
 {
     if (r->n_symbols == 0 || r->symbols[0][0] != '\0')
-        return "the first symbol is not empty";
+        return "the first symbol is wrong";
     for (size_t i = 1; i < r->n_symbols; i++) {
         if (r->symbols[i][0] == '\0')
             return "an empty symbol";
