@@ -506,19 +506,24 @@ static uint32_t flags_field(enum leat_metric_type type)
     return type == LEAT_METRIC_HISTOGRAM || type == LEAT_METRIC_EXPONENTIAL ? 10 : 8;
 }
 
-/* What is no number of ours goes over as it stands. */
+/* What is no number of ours goes over as it stands: runs of fields at once. */
 static void copy_rest(struct leat_make *m, const struct leat_point *p, bool exemplars)
 {
     const struct shape *s = &shapes[p->type];
     struct leat_wire w = leat_wire_of(p->message);
-    const uint8_t *from = w.at;
+    const uint8_t *run = w.at, *from = w.at;
     struct leat_wire_field f;
 
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning what = meaning_of(s, f.field);
         if (what == OTHER || what == ATTRIBUTE || (what == EXEMPLAR && exemplars))
-            leat_make_raw(m, leat_bytes(from, (size_t)(w.at - from)));
+            continue;
+        if (from > run)
+            leat_make_raw(m, leat_bytes(run, (size_t)(from - run)));
+        run = w.at;
     }
+    if (from > run)
+        leat_make_raw(m, leat_bytes(run, (size_t)(from - run)));
 }
 
 void leat_point_write(struct leat_make *m, uint32_t field, const struct leat_point *p,

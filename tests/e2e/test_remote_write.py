@@ -265,7 +265,8 @@ class Order(Case):
                 self.drive(leat, 10, 10)
                 leat.wait_log("will try again")
                 with Sink(port=port) as again:
-                    again.series = sink.series
+                    with again.lock:
+                        again.series[:0] = sink.series
                     self.check(again, 20)
 
     def test_one_request_at_a_time(self):
@@ -523,8 +524,19 @@ class Settings(Case):
             with self.subTest(text):
                 code, out, err = lib.run("validate", "--config", self.write(text))
                 self.assertEqual(code, 0, out + err)
-        self.assertIn("queue on disk comes later", "".join(lib.run("validate", "--config", self.write(
-            "{endpoint: 'http://h/', wal: {directory: ./x}}"))[1:]))
+
+    def test_warnings(self):
+        for text, wanted in (
+                ("{endpoint: 'http://h/', wal: {directory: ./x}}", "queue on disk comes later"),
+                ("{endpoint: 'http://h/', add_metric_suffixes: false}", "deprecated.*UnderscoreEscapingWithoutSuffixes"),
+                ("{endpoint: 'http://h/', http: {endpoint: 'http://g/'}}", "no effect beside the block 'http'"),
+                ("{endpoint: 'http://h/', remote_write_queue: {num_consumers: 300}}", "taken as 256"),
+                ("{endpoint: 'http://h/', max_batch_request_parallelism: 300}", "taken as 256"),
+                ("{endpoint: 'http://h/', keep_classic_histograms: true}", "no effect without")):
+            with self.subTest(text):
+                code, out, err = lib.run("validate", "--config", self.write(text))
+                self.assertEqual(code, 0, out + err)
+                self.assertRegex(out + err, f"warning: .*{wanted}")
 
     def test_suffixes_as_the_older_key_says(self):
         with Sink() as sink, self.leat(sink.url, ", add_metric_suffixes: false, namespace: ns") as leat:
