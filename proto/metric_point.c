@@ -185,12 +185,14 @@ static void count_one(const struct shape *s, const struct leat_wire_field *f, st
 
 static bool make_room(struct leat_point_room *room, const struct arrays *n)
 {
-    size_t want = n->counts + n->bounds + 2 * n->quantiles + n->positive + n->negative;
+    /* One at least: a room that was made is no NULL, and the next point may have none. */
+    size_t want = 1 + n->counts + n->bounds + 2 * n->quantiles + n->positive + n->negative;
     uint64_t *words;
 
-    if (n->counts > LEAT_POINT_BUCKETS || n->bounds > LEAT_POINT_BUCKETS ||
-        n->quantiles > LEAT_POINT_BUCKETS || n->positive > LEAT_POINT_BUCKETS ||
-        n->negative > LEAT_POINT_BUCKETS)
+    room->too_many = n->counts > LEAT_POINT_BUCKETS || n->bounds > LEAT_POINT_BUCKETS ||
+                     n->quantiles > LEAT_POINT_BUCKETS || n->positive > LEAT_POINT_BUCKETS ||
+                     n->negative > LEAT_POINT_BUCKETS;
+    if (room->too_many)
         return false;
     if (want <= room->cap)
         return true;
@@ -307,8 +309,6 @@ static void read_arrays(struct leat_point *p, const struct shape *s,
     struct leat_wire_field f;
     struct places at;
 
-    if (room->cap == 0)
-        return;
     place(&at, room->words, n, p);
     while (leat_wire_next(&w, &f) > 0)
         read_array(p, meaning_of(s, f.field), &f, &at);
@@ -388,6 +388,68 @@ static void join_attr(struct leat_point *p, const uint8_t *from, const uint8_t *
     p->attrs.len += (size_t)(to - from);
 }
 
+/* Where the KeyValue field at `at` ends, of two bytes at least; NULL: it is longer than 16383 or
+ * does not end before `end`. */
+static const uint8_t *end_of_attr(const uint8_t *at, const uint8_t *end)
+{
+    size_t n = at[1];
+
+    at += 2;
+    if (n >= 0x80) {
+        if (at == end || *at >= 0x80)
+            return NULL;
+        n = (n & 0x7f) | (size_t)*at++ << 7;
+    }
+    return n <= (size_t)(end - at) ? at + n : NULL;
+}
+
+/* A number point as SDKs write it: attributes one after the other, times, a value. false: there is
+ * something else in it, and nothing is said. */
+static bool read_usual_number(struct leat_point *p)
+{
+    const uint8_t *at = p->message.data, *end = at + p->message.len, *first = NULL, *behind = NULL;
+    uint64_t word;
+
+    while (at < end) {
+        if (*at == (7 << 3 | LEAT_BYTES)) {
+            if (behind != NULL && behind != at)
+                return false;
+            first = first == NULL ? at : first;
+            at = end - at < 2 ? NULL : end_of_attr(at, end);
+            if (at == NULL)
+                return false;
+            behind = at;
+            continue;
+        }
+        if (end - at < 9)
+            return false;
+        memcpy(&word, at + 1, 8);
+        if (*at == (2 << 3 | LEAT_FIXED64))
+            p->start = word;
+        else if (*at == (3 << 3 | LEAT_FIXED64))
+            p->time = word;
+        else if (*at == (4 << 3 | LEAT_FIXED64))
+            set_number(p, LEAT_NUMBER_DOUBLE, word);
+        else if (*at == (6 << 3 | LEAT_FIXED64))
+            set_number(p, LEAT_NUMBER_INT, word);
+        else
+            return false;
+        at += 9;
+    }
+    if (first != NULL)
+        p->attrs = leat_bytes(first, (size_t)(behind - first));
+    return true;
+}
+
+static void begin_point(struct leat_point *p, enum leat_metric_type type, struct leat_bytes record)
+{
+    memset(p, 0, sizeof *p);
+    p->type = type;
+    p->message = record;
+    p->attrs_field = shapes[type].attrs_field;
+    p->exemplars_field = shapes[type].exemplars_field;
+}
+
 bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
                      struct leat_point_room *room, struct leat_point *ret)
 {
@@ -397,10 +459,12 @@ bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
     struct leat_wire_field f;
     const uint8_t *from = w.at;
 
-    *ret = (struct leat_point){.type = type,
-                               .message = record,
-                               .attrs_field = s->attrs_field,
-                               .exemplars_field = s->exemplars_field};
+    begin_point(ret, type, record);
+    if ((type == LEAT_METRIC_GAUGE || type == LEAT_METRIC_SUM) && record.len > 0) {
+        if (read_usual_number(ret))
+            return true;
+        begin_point(ret, type, record);
+    }
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning m = meaning_of(s, f.field);
         if (m == ATTRIBUTE)
@@ -431,7 +495,7 @@ static uint64_t zigzag_of(int32_t v)
 
 static void write_side(struct leat_make *m, uint32_t field, const struct leat_exponential_side *s)
 {
-    if (s->ncounts == 0)
+    if (s->ncounts == 0 && s->offset == 0)
         return;
     leat_make_open(m, field);
     if (s->offset != 0)

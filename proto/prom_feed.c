@@ -30,9 +30,9 @@ struct metric {
 
 /* The resource where the walk stands, or stood: target_info is due when the next one begins. */
 struct info {
-    uint32_t number; /* the walk's; 0: nothing is due */
-    int64_t time;    /* of its newest sample */
-    struct leat_bytes resource;
+    uint32_t number;         /* the walk's; 0: nothing is due */
+    int64_t time;            /* of its newest sample */
+    struct leat_bytes group; /* ResourceMetrics */
     struct leat_print print;
     struct leat_text name;
     struct leat_prom_family family;
@@ -64,7 +64,8 @@ struct leat_prom_feed {
     /* What the labels were made of last, as numbers of the walk (0: nothing); and of this point. */
     uint32_t made_resource, made_scope;
     bool made_point;
-    struct leat_text full, bound; /* a series' own name, and what its extra label says */
+    struct leat_text full, bound;     /* a series' own name, and what its extra label says */
+    struct leat_text resource, scope; /* those that came in pieces */
 };
 
 struct leat_prom_feed *leat_prom_feed_new(const struct leat_prom_feed_conf *conf)
@@ -82,6 +83,8 @@ struct leat_prom_feed *leat_prom_feed_new(const struct leat_prom_feed_conf *conf
     leat_text_init(&f->info.name, NAME_BYTES);
     leat_text_init(&f->full, NAME_BYTES + 16);
     leat_text_init(&f->bound, LEAT_PROM_NUMBER);
+    leat_text_init(&f->resource, SIZE_MAX / 2);
+    leat_text_init(&f->scope, SIZE_MAX / 2);
     f->at_end = true;
     return f;
 }
@@ -96,6 +99,8 @@ void leat_prom_feed_free(struct leat_prom_feed *f)
     leat_text_done(&f->info.name);
     leat_text_done(&f->full);
     leat_text_done(&f->bound);
+    leat_text_done(&f->resource);
+    leat_text_done(&f->scope);
     leat_prom_map_done(&f->map);
     leat_point_room_done(&f->room);
     leat_prom_labels_free(f->labels);
@@ -206,14 +211,12 @@ static bool refer(struct leat_prom_store *s, struct leat_prom_family *family, ui
     return true;
 }
 
-/* The family of the sample that is next. false: no memory. */
+/* 2.0: the family of the sample that is next. false: no memory. */
 static bool family_of(struct leat_prom_feed *f)
 {
     struct info *info = &f->info;
     struct metric *m = &f->metric;
 
-    if (f->conf->message != LEAT_PROM_WRITE_2)
-        return true;
     if (f->is_info) {
         info->family.type = LEAT_PROM_GAUGE;
         info->family.help = leat_bytes_str(f->conf->metadata ? INFO_HELP : "");
@@ -239,6 +242,26 @@ static bool family_is_due(struct leat_prom_feed *f)
 
 /* --- labels of new series */
 
+/* The Resource or InstrumentationScope of a group, its field 1. It may come in several pieces,
+ * which are one message when they stand one behind the other. false: no memory. */
+static bool whole(struct leat_bytes group, struct leat_text *joined, struct leat_bytes *ret)
+{
+    struct leat_wire w = leat_wire_of(group);
+    struct leat_bytes more;
+
+    *ret = leat_bytes(NULL, 0);
+    leat_text_clear(joined);
+    if (!leat_otlp_next(&w, 1, ret))
+        return true;
+    while (leat_otlp_next(&w, 1, &more)) {
+        if (joined->len == 0)
+            leat_text_add(joined, ret->data, ret->len);
+        leat_text_add(joined, more.data, more.len);
+        *ret = leat_text_bytes(joined);
+    }
+    return leat_text_ok(joined);
+}
+
 static enum leat_prom_drop drop_of(enum leat_prom_labels_result r)
 {
     if (r == LEAT_PROM_LABELS_OK)
@@ -247,25 +270,30 @@ static enum leat_prom_drop drop_of(enum leat_prom_labels_result r)
 }
 
 /* Brings the labels to the point; each step only where it is another one than last time. */
-static enum leat_prom_labels_result label_point(struct leat_prom_feed *f)
+static enum leat_prom_drop label_point(struct leat_prom_feed *f)
 {
     const struct leat_otlp_walk *w = &f->walk;
     enum leat_prom_labels_result r;
+    struct leat_bytes one;
 
     if (f->made_resource != w->resource_number) {
-        leat_prom_labels_resource(f->labels, w->resource);
+        if (!whole(w->resource_group, &f->resource, &one))
+            return LEAT_PROM_NO_MEMORY;
+        leat_prom_labels_resource(f->labels, one);
         f->made_resource = w->resource_number;
         f->made_scope = 0;
     }
     if (f->made_scope != w->scope_number) {
-        leat_prom_labels_scope(f->labels, w->scope, leat_bytes(NULL, 0));
+        if (!whole(w->scope_group, &f->scope, &one))
+            return LEAT_PROM_NO_MEMORY;
+        leat_prom_labels_scope(f->labels, one, leat_bytes(NULL, 0));
         f->made_scope = w->scope_number;
     }
     if (f->made_point)
-        return LEAT_PROM_LABELS_OK;
+        return LEAT_PROM_KEPT;
     r = leat_prom_labels_point(f->labels, f->point.message, f->point.attrs_field);
     f->made_point = r == LEAT_PROM_LABELS_OK;
-    return r;
+    return drop_of(r);
 }
 
 static enum leat_prom_drop put(struct leat_prom_feed *f, struct leat_print stream,
@@ -294,14 +322,12 @@ static enum leat_prom_drop put(struct leat_prom_feed *f, struct leat_print strea
 static enum leat_prom_drop make_series(struct leat_prom_feed *f, struct leat_prom_series **ret)
 {
     enum leat_prom_drop why = name_metric(f);
-    enum leat_prom_labels_result r;
     struct leat_bytes name;
 
+    if (why == LEAT_PROM_KEPT)
+        why = label_point(f);
     if (why != LEAT_PROM_KEPT)
         return why;
-    r = label_point(f);
-    if (r != LEAT_PROM_LABELS_OK)
-        return drop_of(r);
     name = leat_text_bytes(&f->metric.name);
     if (f->sample.suffix[0] != '\0') {
         leat_text_clear(&f->full);
@@ -328,11 +354,9 @@ static void note_info(struct leat_prom_feed *f)
 {
     struct info *info = &f->info;
 
-    if (!f->conf->target_info)
-        return;
     if (info->number != f->walk.resource_number) {
         info->number = f->walk.resource_number;
-        info->resource = f->walk.resource;
+        info->group = f->walk.resource_group;
         info->print = f->ids.resource;
         info->time = 0;
         info->serial = 0;
@@ -344,11 +368,15 @@ static void note_info(struct leat_prom_feed *f)
 /* LEAT_PROM_DROP_LABEL: there is nothing to say. */
 static enum leat_prom_drop make_info(struct leat_prom_feed *f, struct leat_prom_series **ret)
 {
+    struct leat_bytes resource;
+
     f->made_resource = f->made_scope = 0;
     f->made_point = false;
     if (f->info.name.len == 0 && !leat_prom_info_name(&f->conf->naming, &f->info.name))
         return LEAT_PROM_NO_MEMORY;
-    if (leat_prom_labels_info(f->labels, f->info.resource) != LEAT_PROM_LABELS_OK)
+    if (!whole(f->info.group, &f->resource, &resource))
+        return LEAT_PROM_NO_MEMORY;
+    if (leat_prom_labels_info(f->labels, resource) != LEAT_PROM_LABELS_OK)
         return LEAT_PROM_DROP_LABEL;
     return put(f, f->info.print, leat_text_bytes(&f->info.name), ret);
 }
@@ -361,7 +389,7 @@ static enum leat_prom_drop series_of(struct leat_prom_feed *f, struct leat_prom_
     struct leat_print stream = f->is_info ? f->info.print : f->stream;
     enum leat_prom_drop why = LEAT_PROM_KEPT;
 
-    if (!family_of(f))
+    if (f->conf->message == LEAT_PROM_WRITE_2 && !family_of(f))
         return LEAT_PROM_NO_MEMORY;
     *ret = leat_prom_store_get(f->store, stream, f->sample.part);
     if (*ret == NULL)
@@ -369,7 +397,8 @@ static enum leat_prom_drop series_of(struct leat_prom_feed *f, struct leat_prom_
     if (why != LEAT_PROM_KEPT)
         return why;
     /* A generation may have begun. It has room for the two texts, so the series stays. */
-    return family_of(f) ? LEAT_PROM_KEPT : LEAT_PROM_NO_MEMORY;
+    return f->conf->message != LEAT_PROM_WRITE_2 || family_of(f) ? LEAT_PROM_KEPT
+                                                                 : LEAT_PROM_NO_MEMORY;
 }
 
 static enum leat_prom_feed_result give_sample(struct leat_prom_feed *f, struct leat_prom_item *ret)
@@ -385,8 +414,11 @@ static enum leat_prom_feed_result give_sample(struct leat_prom_feed *f, struct l
         ret->drop = why;
         return LEAT_PROM_FEED_DROPPED;
     }
+    if (f->conf->target_info && !f->is_info)
+        note_info(f);
     ret->sample = f->sample;
-    ret->family = f->is_info ? f->info.family : f->metric.family;
+    if (f->conf->message == LEAT_PROM_WRITE_2)
+        ret->family = f->is_info ? f->info.family : f->metric.family;
     ret->last = f->is_info || !leat_prom_map_more(&f->map);
     return LEAT_PROM_FEED_SAMPLE;
 }
@@ -400,15 +432,13 @@ static enum leat_prom_drop begin_point(struct leat_prom_feed *f)
     if (m->number != f->walk.metric_number)
         begin_metric(f);
     if (!leat_point_read(m->head.type, f->walk.record, &f->room, &f->point))
-        return f->walk.record.len <= LEAT_POINT_BUCKETS ? LEAT_PROM_NO_MEMORY
-                                                        : LEAT_PROM_DROP_LARGE;
+        return f->room.too_many ? LEAT_PROM_DROP_LARGE : LEAT_PROM_NO_MEMORY;
     f->made_point = false;
     leat_metric_ids_at(&f->ids, &f->walk, &m->head);
     why = leat_prom_map_begin(&f->map, &f->conf->map, &m->head, &f->point);
     if (why != LEAT_PROM_KEPT)
         return why;
     f->stream = leat_prom_stream(&f->ids, &f->point);
-    note_info(f);
     return why;
 }
 
@@ -418,7 +448,7 @@ static bool say_family(struct leat_prom_feed *f, struct leat_prom_item *ret,
 {
     enum leat_prom_drop why;
 
-    if (f->sent == NULL || f->is_info || f->metric.said)
+    if (f->is_info || f->metric.said)
         return false;
     why = name_metric(f);
     if (why == LEAT_PROM_NO_MEMORY || (why == LEAT_PROM_KEPT && !describe(f))) {
@@ -460,7 +490,7 @@ enum leat_prom_feed_result leat_prom_feed_next(struct leat_prom_feed *f, struct 
             f->is_info = false;
         }
         if (f->sampled) {
-            if (say_family(f, ret, &r))
+            if (f->sent != NULL && say_family(f, ret, &r))
                 return r;
             r = give_sample(f, ret);
             if (f->is_info && r != LEAT_PROM_FEED_NO_MEMORY)

@@ -26,7 +26,7 @@ struct leat_prom_feed_conf {
 };
 
 enum leat_prom_feed_result {
-    LEAT_PROM_FEED_SAMPLE,  /* series, sample and family */
+    LEAT_PROM_FEED_SAMPLE,  /* series, sample, and in 2.0 family */
     LEAT_PROM_FEED_FAMILY,  /* 1.0: family */
     LEAT_PROM_FEED_DROPPED, /* one data point, `drop` says why */
     LEAT_PROM_FEED_END,

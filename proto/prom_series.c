@@ -5,12 +5,13 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/print.h"
 #include "base/text.h"
 #include "proto/otlp_match.h"
 #include "proto/wire.h"
 
 #define FIRST_SLOTS 1024u
-#define UNIT        ((size_t)8)  /* a reference counts in these */
+#define UNIT        LEAT_PROM_UNIT
 #define SLACK       ((size_t)32) /* bytes that can be read behind a symbol */
 #define HEAD_MAX    ((size_t)40) /* bytes a string needs besides its own, at most */
 
@@ -45,11 +46,12 @@ struct leat_prom_store {
     uint32_t serial;
     uint64_t generations;
     struct generation now, before;
+    struct leat_prom_series *last; /* that was asked for, of the generation now; or NULL */
 };
 
 static const struct leat_prom_symbol *symbol_at(const struct generation *g, uint32_t at)
 {
-    return (const struct leat_prom_symbol *)(const void *)(g->arena + at * UNIT);
+    return leat_prom_symbol_at(g->arena, at);
 }
 
 static struct leat_prom_series *series_at(const struct generation *g, uint32_t at)
@@ -147,6 +149,7 @@ static void flip(struct leat_prom_store *s)
     generation_drop(&old, s->half + SLACK);
     s->before = s->now;
     s->now = old;
+    s->last = NULL;
     s->serial++;
     s->generations++;
 }
@@ -211,9 +214,9 @@ uint32_t leat_prom_store_serial(const struct leat_prom_store *s)
     return s->serial;
 }
 
-const struct leat_prom_symbol *leat_prom_symbol_at(const struct leat_prom_store *s, uint32_t ref)
+const uint8_t *leat_prom_store_symbols(const struct leat_prom_store *s)
 {
-    return symbol_at(&s->now, ref);
+    return s->now.arena;
 }
 
 struct leat_prom_store_stats leat_prom_store_stats(const struct leat_prom_store *s)
@@ -310,6 +313,7 @@ static struct leat_prom_series *add(struct generation *g, struct leat_print key,
     series->last = INT64_MIN;
     series->nrefs = nrefs;
     series->label_bytes = 0;
+    series->next = 0;
     return series;
 }
 
@@ -341,16 +345,43 @@ static struct leat_prom_series *move_over(struct leat_prom_store *s,
     return series;
 }
 
+/* Series come in the same order again and again: `next` of the one before is mostly right, and
+ * saves the two cache misses that looking it up costs. It is fetched while the last one is worked
+ * on. */
+static void follow(struct leat_prom_store *s, struct leat_prom_series *series)
+{
+    const uint8_t *ahead = s->now.arena + series->next * UNIT;
+
+    if (s->last != NULL)
+        s->last->next = (uint32_t)((size_t)((uint8_t *)series - s->now.arena) / UNIT);
+    s->last = series;
+    __builtin_prefetch(ahead);
+    __builtin_prefetch(ahead + 64);
+}
+
 struct leat_prom_series *leat_prom_store_get(struct leat_prom_store *s, struct leat_print stream,
                                              uint64_t part)
 {
     struct leat_print key = key_of(stream, part);
-    struct leat_prom_series *series = find(&s->now, key), *old;
+    struct leat_prom_series *series;
 
+    if (s->last != NULL && s->last->next != 0) {
+        series = series_at(&s->now, s->last->next);
+        if (leat_print_is(series->key, key)) {
+            s->last = series;
+            __builtin_prefetch(s->now.arena + series->next * UNIT);
+            __builtin_prefetch(s->now.arena + series->next * UNIT + 64);
+            return series;
+        }
+    }
+    series = find(&s->now, key);
+    if (series == NULL) {
+        const struct leat_prom_series *old = find(&s->before, key);
+        series = old == NULL ? NULL : move_over(s, old);
+    }
     if (series != NULL)
-        return series;
-    old = find(&s->before, key);
-    return old == NULL ? NULL : move_over(s, old);
+        follow(s, series);
+    return series;
 }
 
 /* --- new series */
@@ -437,6 +468,7 @@ enum leat_prom_put leat_prom_store_put(struct leat_prom_store *s, struct leat_pr
     memcpy(series->refs, refs, nrefs * sizeof *refs);
     for (uint32_t i = 0; i < nrefs; i++)
         series->label_bytes += symbol_at(&s->now, refs[i])->len;
+    follow(s, series);
     *ret = series;
     return LEAT_PROM_PUT_OK;
 }
@@ -469,7 +501,7 @@ static struct leat_print scattered(const struct leat_point *p)
 
 struct leat_print leat_prom_stream(const struct leat_metric_ids *ids, const struct leat_point *p)
 {
-    struct leat_print all = p->scattered ? scattered(p) : leat_print(p->attrs);
+    struct leat_print all = p->scattered ? scattered(p) : leat_print_quick(p->attrs);
 
     leat_print_add(&all, ids->metric);
     return all;

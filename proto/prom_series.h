@@ -38,6 +38,7 @@ struct leat_prom_series {
     uint32_t hash;         /* of the labels, keyed per process: equal series, equal hash */
     uint32_t label_bytes;  /* 1.0: all its Labels, encoded */
     uint32_t nrefs;        /* 1.0: one to a label; 2.0: two, name and value */
+    uint32_t next;         /* private: the one that was asked for after this, last time */
     uint32_t refs[];       /* leat_prom_symbol_at() */
 };
 
@@ -71,8 +72,15 @@ enum leat_prom_put leat_prom_store_text(struct leat_prom_store *s, struct leat_b
 
 /* Changes when a generation begins: references and ids of before mean nothing any more. */
 uint32_t leat_prom_store_serial(const struct leat_prom_store *s);
-/* The symbol with this reference. */
-const struct leat_prom_symbol *leat_prom_symbol_at(const struct leat_prom_store *s, uint32_t ref);
+/* Where the symbols are, for leat_prom_symbol_at(); changes with the serial. */
+const uint8_t *leat_prom_store_symbols(const struct leat_prom_store *s);
+
+#define LEAT_PROM_UNIT ((size_t)8) /* references count in these */
+static inline const struct leat_prom_symbol *leat_prom_symbol_at(const uint8_t *symbols,
+                                                                 uint32_t ref)
+{
+    return (const struct leat_prom_symbol *)(const void *)(symbols + ref * LEAT_PROM_UNIT);
+}
 
 struct leat_prom_store_stats {
     size_t series, symbols; /* of both generations */

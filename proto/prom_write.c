@@ -195,23 +195,31 @@ static bool begin_symbols(struct leat_prom_write *w)
     return leat_text_ok(&w->symbols);
 }
 
-/* The number of a symbol in this request. false: no memory. */
-static bool number_of(struct leat_prom_write *w, uint32_t ref, uint32_t *ret)
+/* Writes a symbol that is new in this request. false: no memory. */
+static bool add_symbol(struct leat_prom_write *w, const struct leat_prom_symbol *s)
 {
-    const struct leat_prom_symbol *s = leat_prom_symbol_at(w->store, ref);
+    if (!local_room(w, s->id))
+        return false;
+    leat_text_add(&w->symbols, s->bytes, s->len);
+    w->local[s->id] = w->base + ++w->nsymbols;
+    return leat_text_ok(&w->symbols);
+}
 
-    if (s->id == 0) {
+/* The number of a symbol in this request. false: no memory. */
+static inline bool number_of(struct leat_prom_write *w, const uint8_t *symbols, uint32_t ref,
+                             uint32_t *ret)
+{
+    const struct leat_prom_symbol *s;
+
+    if (ref == 0) { /* the empty one */
         *ret = 0;
         return true;
     }
-    if (s->id >= w->local_cap && !local_room(w, s->id))
+    s = leat_prom_symbol_at(symbols, ref);
+    if ((s->id >= w->local_cap || w->local[s->id] <= w->base) && !add_symbol(w, s))
         return false;
-    if (w->local[s->id] <= w->base) {
-        leat_text_add(&w->symbols, s->bytes, s->len);
-        w->local[s->id] = w->base + ++w->nsymbols;
-    }
     *ret = w->local[s->id] - w->base;
-    return leat_text_ok(&w->symbols);
+    return true;
 }
 
 /* A string that the store does not have. */
@@ -237,10 +245,11 @@ static void take_back(struct leat_prom_write *w, const struct leat_prom_series *
                       const struct leat_prom_family *family, size_t len, uint32_t nsymbols)
 {
     uint32_t refs[2] = {family ? family->help_ref : 0, family ? family->unit_ref : 0};
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
 
     for (uint32_t i = 0; i < series->nrefs + 2; i++) {
         uint32_t ref = i < series->nrefs ? series->refs[i] : refs[i - series->nrefs];
-        uint32_t id = leat_prom_symbol_at(w->store, ref)->id;
+        uint32_t id = leat_prom_symbol_at(symbols, ref)->id;
         if (id < w->local_cap && w->local[id] > w->base + nsymbols)
             w->local[id] = 0;
     }
@@ -253,35 +262,51 @@ static void take_back(struct leat_prom_write *w, const struct leat_prom_series *
     w->nsymbols = nsymbols;
 }
 
-/* labels_refs: a packed list. */
-static bool make_refs(struct leat_prom_write *w, struct leat_make *m,
-                      const struct leat_prom_series *series)
+#define REFS_MAX ((size_t)2 * (LEAT_PROM_LABELS + 2) * 5 + HEAD)
+
+/* labels_refs: a packed list. Returns its end, or NULL: no memory. */
+static uint8_t *put_refs(struct leat_prom_write *w, uint8_t *at,
+                         const struct leat_prom_series *series)
 {
-    uint8_t packed[2 * (LEAT_PROM_LABELS + 2) * 5], *at = packed;
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    uint8_t *inner = at + 2, *end = inner;
     uint32_t number;
+    size_t len;
 
     for (uint32_t i = 0; i < series->nrefs; i++) {
-        if (!number_of(w, series->refs[i], &number))
-            return false;
-        at = leat_wire_put_varint(at, number);
+        if (!number_of(w, symbols, series->refs[i], &number))
+            return NULL;
+        end = leat_wire_put_varint(end, number);
     }
-    leat_make_bytes(m, SERIES_LABELS, leat_bytes(packed, (size_t)(at - packed)));
-    return true;
+    len = (size_t)(end - inner);
+    if (len >= 0x80) { /* at most 2580, so the length has two bytes */
+        memmove(inner + 1, inner, len);
+        end++;
+    }
+    at = leat_wire_put_tag(at, SERIES_LABELS, LEAT_BYTES);
+    leat_wire_put_varint(at, len);
+    return end;
 }
 
-static bool make_metadata(struct leat_prom_write *w, struct leat_make *m,
-                          const struct leat_prom_family *family)
+#define METADATA_MAX 20
+
+/* Returns its end, or NULL: no memory. */
+static uint8_t *put_metadata(struct leat_prom_write *w, uint8_t *at,
+                             const struct leat_prom_family *family)
 {
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    uint8_t *inner = at + 2, *end;
     uint32_t help, unit;
 
-    if (!number_of(w, family->help_ref, &help) || !number_of(w, family->unit_ref, &unit))
-        return false;
-    leat_make_open(m, SERIES_METADATA_2);
-    make_varint(m, 1, family->type);
-    make_varint(m, 3, help);
-    make_varint(m, 4, unit);
-    leat_make_close(m);
-    return true;
+    if (!number_of(w, symbols, family->help_ref, &help) ||
+        !number_of(w, symbols, family->unit_ref, &unit))
+        return NULL;
+    end = put_varint(inner, 1, family->type);
+    end = put_varint(end, 3, help);
+    end = put_varint(end, 4, unit);
+    leat_wire_put_tag(at, SERIES_METADATA_2, LEAT_BYTES);
+    at[1] = (uint8_t)(end - inner);
+    return end;
 }
 
 /* --- exemplars */
@@ -363,8 +388,10 @@ static void count(struct leat_prom_write *w, struct leat_prom_series *series,
 static uint8_t *put_labels(const struct leat_prom_write *w, uint8_t *at,
                            const struct leat_prom_series *series)
 {
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+
     for (uint32_t i = 0; i < series->nrefs; i++) {
-        const struct leat_prom_symbol *s = leat_prom_symbol_at(w->store, series->refs[i]);
+        const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
         memcpy(at, s->bytes, SLACK);
         if (s->len > SLACK)
             memcpy(at + SLACK, s->bytes + SLACK, s->len - SLACK);
@@ -419,31 +446,61 @@ static enum leat_prom_write_result add_1(struct leat_prom_write *w,
                                   : LEAT_PROM_WRITE_NO_MEMORY;
 }
 
-/* Writes a TimeSeries of 2.0 into w->tail. false: no memory. */
-static bool make_2(struct leat_prom_write *w, const struct leat_prom_series *series,
-                   const struct leat_prom_sample *s, const struct leat_prom_family *family)
+/* What is behind the labels of a TimeSeries of 2.0, but for metadata and created timestamp. Returns
+ * false: no memory. */
+static bool make_tail_2(struct leat_prom_write *w, const struct leat_prom_sample *s)
 {
     uint8_t sample[SAMPLE_MAX];
     struct leat_make m;
 
     leat_text_clear(&w->tail);
     leat_make_init(&m, &w->tail);
-    if (!begin_symbols(w))
-        return false;
-    leat_make_open(&m, REQUEST_SERIES_2);
-    if (!make_refs(w, &m, series))
-        return false;
     if (s->native == NULL)
         leat_make_raw(&m, leat_bytes(sample, (size_t)(put_sample(sample, s) - sample)));
     else
         make_native(&m, SERIES_NATIVE_2, s);
-    if (!make_exemplars(w, &m, SERIES_EXEMPLAR_2, s))
-        return false;
-    if (family != NULL && !make_metadata(w, &m, family))
-        return false;
-    make_varint(&m, SERIES_CREATED_2, (uint64_t)s->created);
-    leat_make_close(&m);
-    return leat_text_ok(&w->tail) && leat_text_ok(&w->symbols);
+    return make_exemplars(w, &m, SERIES_EXEMPLAR_2, s) && leat_text_ok(&w->symbols);
+}
+
+/* Adds a TimeSeries of 2.0; its labels and what else is small is written at once, in its place. */
+static enum leat_prom_write_result put_2(struct leat_prom_write *w,
+                                         const struct leat_prom_series *series,
+                                         const struct leat_prom_sample *s,
+                                         const struct leat_prom_family *family, size_t before)
+{
+    bool plain = s->native == NULL && s->nexemplars == 0;
+    size_t tail, inner, head;
+    uint8_t *at, *end;
+
+    if (!begin_symbols(w) || (!plain && !make_tail_2(w, s)))
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    tail = plain ? SAMPLE_MAX : w->tail.len;
+    if (!leat_text_reserve(&w->body, HEAD + REFS_MAX + METADATA_MAX + HEAD + tail))
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    at = (uint8_t *)w->body.data + w->body.len;
+    end = put_refs(w, at + HEAD, series);
+    if (end == NULL)
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    if (plain) {
+        end = put_sample(end, s);
+    } else {
+        memcpy(end, w->tail.data, tail);
+        end += tail;
+    }
+    if (family != NULL)
+        end = put_metadata(w, end, family);
+    if (end == NULL)
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    end = put_varint(end, SERIES_CREATED_2, (uint64_t)s->created);
+    inner = (size_t)(end - at) - HEAD;
+    head = 1 + leat_wire_varint_size(inner);
+    if (!fits(w, head + inner + leat_prom_write_size(w) - before))
+        return LEAT_PROM_WRITE_FULL;
+    leat_wire_put_tag(at, REQUEST_SERIES_2, LEAT_BYTES);
+    leat_wire_put_varint(at + 1, inner);
+    memmove(at + head, at + HEAD, inner);
+    w->body.len += head + inner;
+    return LEAT_PROM_WRITE_OK;
 }
 
 static enum leat_prom_write_result add_2(struct leat_prom_write *w,
@@ -451,17 +508,10 @@ static enum leat_prom_write_result add_2(struct leat_prom_write *w,
                                          const struct leat_prom_sample *s,
                                          const struct leat_prom_family *family)
 {
-    size_t len = w->symbols.len, before = leat_prom_write_size(w);
+    size_t len = w->symbols.len;
     uint32_t nsymbols = w->nsymbols;
-    enum leat_prom_write_result r = LEAT_PROM_WRITE_NO_MEMORY;
+    enum leat_prom_write_result r = put_2(w, series, s, family, leat_prom_write_size(w));
 
-    if (make_2(w, series, s, family)) {
-        r = LEAT_PROM_WRITE_FULL;
-        if (fits(w, w->tail.len + leat_prom_write_size(w) - before)) {
-            leat_text_add(&w->body, w->tail.data, w->tail.len);
-            r = leat_text_ok(&w->body) ? LEAT_PROM_WRITE_OK : LEAT_PROM_WRITE_NO_MEMORY;
-        }
-    }
     if (r != LEAT_PROM_WRITE_OK) {
         w->body.failed = false;
         take_back(w, series, family, len, nsymbols);
