@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "proto/otlp_make.h"
 #include "proto/prom_exemplar.h"
@@ -42,8 +43,16 @@ void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *sto
     leat_text_init(&w->scratch, LEAT_PROM_EXEMPLAR_BYTES);
 }
 
+void leat_prom_write_squeeze(struct leat_prom_write *w)
+{
+    LEAT_CHECK(w->version == LEAT_PROM_WRITE_1 && leat_prom_write_empty(w));
+    w->squeezes = true;
+    leat_squeeze_init(&w->squeeze, w->max + LARGEST);
+}
+
 void leat_prom_write_done(struct leat_prom_write *w)
 {
+    leat_squeeze_done(&w->squeeze);
     leat_text_done(&w->body);
     leat_text_done(&w->symbols);
     leat_text_done(&w->tail);
@@ -55,8 +64,8 @@ void leat_prom_write_done(struct leat_prom_write *w)
 
 size_t leat_prom_write_memory(const struct leat_prom_write *w)
 {
-    return w->body.cap + w->symbols.cap + w->tail.cap + w->scratch.cap +
-           w->local_cap * sizeof *w->local;
+    return leat_squeeze_memory(&w->squeeze) + w->body.cap + w->symbols.cap + w->tail.cap +
+           w->scratch.cap + w->local_cap * sizeof *w->local;
 }
 
 /* In 2.0 there is always the empty symbol. */
@@ -67,7 +76,7 @@ static size_t symbols_size(const struct leat_prom_write *w)
 
 size_t leat_prom_write_size(const struct leat_prom_write *w)
 {
-    return symbols_size(w) + w->body.len;
+    return w->squeezes ? w->squeeze.raw : symbols_size(w) + w->body.len;
 }
 
 /* --- small pieces */
@@ -184,6 +193,16 @@ static bool local_room(struct leat_prom_write *w, uint32_t id)
     w->local = more;
     w->local_cap = cap;
     return true;
+}
+
+/* Ids mean other symbols since the request before. */
+static void follow_store(struct leat_prom_write *w)
+{
+    LEAT_CHECK(w->version == LEAT_PROM_WRITE_1 || leat_prom_write_empty(w));
+    if (w->local_cap > 0)
+        memset(w->local, 0, w->local_cap * sizeof *w->local);
+    w->base = 0;
+    w->serial = leat_prom_store_serial(w->store);
 }
 
 static bool begin_symbols(struct leat_prom_write *w)
@@ -400,6 +419,60 @@ static uint8_t *put_labels(const struct leat_prom_write *w, uint8_t *at,
     return at;
 }
 
+/* A label that stood in this request before is a copy. */
+static void squeeze_labels(struct leat_prom_write *w, const struct leat_prom_series *series)
+{
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    struct leat_squeeze *q = &w->squeeze;
+
+    for (uint32_t i = 0; i < series->nrefs; i++) {
+        const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
+        uint32_t *local = &w->local[s->id], at = (uint32_t)q->raw;
+        uint32_t before = *local - w->base - 1;
+        if (*local > w->base && at - before <= LEAT_SQUEEZE_REACH)
+            leat_squeeze_again(q, before, s->len);
+        else
+            leat_squeeze_add(q, s->bytes, s->len);
+        *local = w->base + at + 1;
+    }
+}
+
+/* Ids up to this one have a place in `local`. */
+static bool squeeze_room(struct leat_prom_write *w, const struct leat_prom_series *series)
+{
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < series->nrefs; i++) {
+        uint32_t id = leat_prom_symbol_at(symbols, series->refs[i])->id;
+        most = id > most ? id : most;
+    }
+    return most < w->local_cap || local_room(w, most);
+}
+
+static enum leat_prom_write_result squeeze_series(struct leat_prom_write *w,
+                                                  const struct leat_prom_series *series,
+                                                  struct leat_bytes tail)
+{
+    size_t inner = series->label_bytes + tail.len;
+    size_t whole = 1 + leat_wire_varint_size(inner) + inner;
+    uint8_t head[HEAD], *end;
+
+    if (!fits(w, whole))
+        return LEAT_PROM_WRITE_FULL;
+    if (w->serial != leat_prom_store_serial(w->store))
+        follow_store(w);
+    if (!squeeze_room(w, series) ||
+        !leat_squeeze_reserve(&w->squeeze, whole, (size_t)series->nrefs + 2))
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    end = leat_wire_put_tag(head, REQUEST_SERIES_1, LEAT_BYTES);
+    end = leat_wire_put_varint(end, inner);
+    leat_squeeze_add(&w->squeeze, head, (size_t)(end - head));
+    squeeze_labels(w, series);
+    leat_squeeze_add(&w->squeeze, tail.data, tail.len);
+    return LEAT_PROM_WRITE_OK;
+}
+
 /* Adds a TimeSeries of 1.0: its labels, and `tail` behind them. */
 static enum leat_prom_write_result add_labels_and(struct leat_prom_write *w,
                                                   const struct leat_prom_series *series,
@@ -409,6 +482,8 @@ static enum leat_prom_write_result add_labels_and(struct leat_prom_write *w,
     size_t whole = 1 + leat_wire_varint_size(inner) + inner;
     uint8_t *at;
 
+    if (w->squeezes)
+        return squeeze_series(w, series, tail);
     if (!fits(w, whole))
         return LEAT_PROM_WRITE_FULL;
     if (!leat_text_reserve(&w->body, whole + SLACK)) {
@@ -519,15 +594,6 @@ static enum leat_prom_write_result add_2(struct leat_prom_write *w,
     return r;
 }
 
-/* Ids mean other symbols since the request before. */
-static void follow_store(struct leat_prom_write *w)
-{
-    if (w->local_cap > 0)
-        memset(w->local, 0, w->local_cap * sizeof *w->local);
-    w->base = 0;
-    w->serial = leat_prom_store_serial(w->store);
-}
-
 enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
                                                 struct leat_prom_series *series,
                                                 const struct leat_prom_sample *sample,
@@ -571,6 +637,13 @@ enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
         return LEAT_PROM_WRITE_NO_MEMORY;
     if (!fits(w, w->tail.len))
         return LEAT_PROM_WRITE_FULL;
+    if (w->squeezes) {
+        if (!leat_squeeze_reserve(&w->squeeze, w->tail.len, 1))
+            return LEAT_PROM_WRITE_NO_MEMORY;
+        leat_squeeze_add(&w->squeeze, w->tail.data, w->tail.len);
+        w->families++;
+        return LEAT_PROM_WRITE_OK;
+    }
     leat_text_add(&w->body, w->tail.data, w->tail.len);
     if (!leat_text_ok(&w->body)) {
         w->body.failed = false;
@@ -582,12 +655,24 @@ enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
 
 /* --- the whole request */
 
-bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret)
+bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret, bool *ret_squeezed)
 {
+    *ret_squeezed = w->squeezes && !w->disorder;
+    if (*ret_squeezed) {
+        *ret = leat_squeeze_finish(&w->squeeze);
+        return true;
+    }
+    if (w->squeezes) { /* to be put in order it must be there as it is */
+        leat_text_clear(&w->body);
+        if (!leat_squeeze_undo(leat_squeeze_finish(&w->squeeze), &w->body)) {
+            leat_text_clear(&w->body);
+            return false;
+        }
+    }
     if (w->disorder) {
         if (!leat_prom_order(w->version, &w->body))
             return false;
-        w->disorder = false;
+        w->disorder = w->squeezes;
     }
     if (w->version == LEAT_PROM_WRITE_1) {
         *ret = leat_text_bytes(&w->body);
@@ -618,12 +703,13 @@ void leat_prom_write_clear(struct leat_prom_write *w, bool keep)
 {
     w->series = w->samples = w->histograms = w->exemplars = w->families = 0;
     w->disorder = false;
+    w->base += w->squeezes ? (uint32_t)w->squeeze.raw + 1 : w->nsymbols;
+    leat_squeeze_clear(&w->squeeze, keep);
     rest(&w->body, keep);
     rest(&w->symbols, keep);
     rest(&w->tail, keep);
     rest(&w->scratch, keep);
     memset(w->texts, 0, sizeof w->texts);
-    w->base += w->nsymbols;
     w->nsymbols = 0;
     if (!keep) {
         leat_free(w->local);
