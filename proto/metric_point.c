@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "proto/metric_quick.h"
 #include "proto/otlp_make.h"
 #include "proto/otlp_match.h"
 #include "proto/wire.h"
@@ -87,7 +88,7 @@ struct leat_metric_head leat_metric_head(const struct leat_otlp_walk *walk)
     if (head.type == LEAT_METRIC_GAUGE || head.type == LEAT_METRIC_SUMMARY)
         return head;
     w = leat_wire_of(walk->data);
-    while (leat_wire_next(&w, &f) > 0) {
+    while (leat_metric_pass_points(&w), leat_wire_next(&w, &f) > 0) {
         if (f.field == 2 && f.type == LEAT_VARINT)
             head.temporality = f.number <= LEAT_CUMULATIVE ? (enum leat_temporality)f.number
                                                            : LEAT_TEMPORALITY_NONE;
@@ -316,13 +317,6 @@ static void read_arrays(struct leat_point *p, const struct shape *s,
 
 /* --- the point */
 
-static void set_number(struct leat_point *p, enum leat_number_kind kind, uint64_t bits)
-{
-    p->number = kind;
-    p->integer = kind == LEAT_NUMBER_INT ? (int64_t)bits : 0;
-    p->value = kind == LEAT_NUMBER_INT ? (double)(int64_t)bits : double_of(bits);
-}
-
 /* A field that holds one number. True: it was one. */
 static bool read_scalar(struct leat_point *p, enum meaning m, uint64_t n)
 {
@@ -337,10 +331,10 @@ static bool read_scalar(struct leat_point *p, enum meaning m, uint64_t n)
         p->flags = (uint32_t)n;
         return true;
     case DOUBLE:
-        set_number(p, LEAT_NUMBER_DOUBLE, n);
+        leat_point_set_number(p, LEAT_NUMBER_DOUBLE, n);
         return true;
     case INTEGER:
-        set_number(p, LEAT_NUMBER_INT, n);
+        leat_point_set_number(p, LEAT_NUMBER_INT, n);
         return true;
     case COUNT:
         p->count = n;
@@ -388,59 +382,6 @@ static void join_attr(struct leat_point *p, const uint8_t *from, const uint8_t *
     p->attrs.len += (size_t)(to - from);
 }
 
-/* Where the KeyValue field at `at` ends, of two bytes at least; NULL: it is longer than 16383 or
- * does not end before `end`. */
-static const uint8_t *end_of_attr(const uint8_t *at, const uint8_t *end)
-{
-    size_t n = at[1];
-
-    at += 2;
-    if (n >= 0x80) {
-        if (at == end || *at >= 0x80)
-            return NULL;
-        n = (n & 0x7f) | (size_t)*at++ << 7;
-    }
-    return n <= (size_t)(end - at) ? at + n : NULL;
-}
-
-/* A number point as SDKs write it: attributes one after the other, times, a value. false: there is
- * something else in it, and nothing is said. */
-static bool read_usual_number(struct leat_point *p)
-{
-    const uint8_t *at = p->message.data, *end = at + p->message.len, *first = NULL, *behind = NULL;
-    uint64_t word;
-
-    while (at < end) {
-        if (*at == (7 << 3 | LEAT_BYTES)) {
-            if (behind != NULL && behind != at)
-                return false;
-            first = first == NULL ? at : first;
-            at = end - at < 2 ? NULL : end_of_attr(at, end);
-            if (at == NULL)
-                return false;
-            behind = at;
-            continue;
-        }
-        if (end - at < 9)
-            return false;
-        memcpy(&word, at + 1, 8);
-        if (*at == (2 << 3 | LEAT_FIXED64))
-            p->start = word;
-        else if (*at == (3 << 3 | LEAT_FIXED64))
-            p->time = word;
-        else if (*at == (4 << 3 | LEAT_FIXED64))
-            set_number(p, LEAT_NUMBER_DOUBLE, word);
-        else if (*at == (6 << 3 | LEAT_FIXED64))
-            set_number(p, LEAT_NUMBER_INT, word);
-        else
-            return false;
-        at += 9;
-    }
-    if (first != NULL)
-        p->attrs = leat_bytes(first, (size_t)(behind - first));
-    return true;
-}
-
 static void begin_point(struct leat_point *p, enum leat_metric_type type, struct leat_bytes record)
 {
     memset(p, 0, sizeof *p);
@@ -461,7 +402,7 @@ bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
 
     begin_point(ret, type, record);
     if ((type == LEAT_METRIC_GAUGE || type == LEAT_METRIC_SUM) && record.len > 0) {
-        if (read_usual_number(ret))
+        if (leat_point_read_usual(ret))
             return true;
         begin_point(ret, type, record);
     }
@@ -565,19 +506,24 @@ static uint32_t flags_field(enum leat_metric_type type)
     return type == LEAT_METRIC_HISTOGRAM || type == LEAT_METRIC_EXPONENTIAL ? 10 : 8;
 }
 
-/* What is no number of ours goes over as it stands. */
+/* What is no number of ours goes over as it stands: runs of fields at once. */
 static void copy_rest(struct leat_make *m, const struct leat_point *p, bool exemplars)
 {
     const struct shape *s = &shapes[p->type];
     struct leat_wire w = leat_wire_of(p->message);
-    const uint8_t *from = w.at;
+    const uint8_t *run = w.at, *from = w.at;
     struct leat_wire_field f;
 
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning what = meaning_of(s, f.field);
         if (what == OTHER || what == ATTRIBUTE || (what == EXEMPLAR && exemplars))
-            leat_make_raw(m, leat_bytes(from, (size_t)(w.at - from)));
+            continue;
+        if (from > run)
+            leat_make_raw(m, leat_bytes(run, (size_t)(from - run)));
+        run = w.at;
     }
+    if (from > run)
+        leat_make_raw(m, leat_bytes(run, (size_t)(from - run)));
 }
 
 void leat_point_write(struct leat_make *m, uint32_t field, const struct leat_point *p,

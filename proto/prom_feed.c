@@ -372,7 +372,8 @@ static enum leat_prom_drop make_info(struct leat_prom_feed *f, struct leat_prom_
 
     f->made_resource = f->made_scope = 0;
     f->made_point = false;
-    if (f->info.name.len == 0 && !leat_prom_info_name(&f->conf->naming, &f->info.name))
+    leat_text_clear(&f->info.name);
+    if (!leat_prom_info_name(&f->conf->naming, &f->info.name))
         return LEAT_PROM_NO_MEMORY;
     if (!whole(f->info.group, &f->resource, &resource))
         return LEAT_PROM_NO_MEMORY;

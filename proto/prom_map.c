@@ -10,6 +10,7 @@
 #include "proto/json_write.h"
 #include "proto/wire.h"
 
+#define EXEMPLARS_MIN      16
 #define UNSORTED_QUANTILES 128 /* so many may stand in any order */
 
 /* What comes next. A histogram goes through several. */
@@ -147,13 +148,11 @@ static bool may_have_exemplars(const struct leat_point *p)
 
 static bool exemplar_room(struct leat_prom_map *m)
 {
-    uint32_t cap = m->exemplars_cap == 0 ? 16 : m->exemplars_cap * 2;
+    uint32_t cap = m->exemplars_cap == 0 ? EXEMPLARS_MIN : m->exemplars_cap * 2;
     struct leat_exemplar *more;
 
     if (m->nexemplars < m->exemplars_cap)
         return true;
-    if (cap > LEAT_PROM_EXEMPLARS)
-        return false;
     more = leat_try_resize(m->exemplars, cap * sizeof *more);
     if (more == NULL)
         return false;
@@ -162,17 +161,23 @@ static bool exemplar_room(struct leat_prom_map *m)
     return true;
 }
 
-static void collect_exemplars(struct leat_prom_map *m, const struct leat_point *p)
+/* false: no memory. */
+static bool collect_exemplars(struct leat_prom_map *m, const struct leat_point *p)
 {
     struct leat_wire w = leat_wire_of(p->message);
     struct leat_exemplar e;
+    uint64_t beyond = 0;
 
     while (leat_exemplar_next(&w, p, &e)) {
-        if (exemplar_room(m))
+        if (m->nexemplars == LEAT_PROM_EXEMPLARS)
+            beyond++;
+        else if (exemplar_room(m))
             m->exemplars[m->nexemplars++] = e;
         else
-            m->exemplars_dropped++;
+            return false;
     }
+    m->exemplars_dropped += beyond;
+    return true;
 }
 
 /* Those of one time in the order in which they stand in the point. */
@@ -283,9 +288,11 @@ static enum leat_prom_drop begin_distribution(struct leat_prom_map *m,
     } else {
         m->stage = p->type == LEAT_METRIC_HISTOGRAM && !p->has_sum ? COUNT : SUM;
     }
-    if (may_have_exemplars(p))
-        collect_exemplars(m, p);
-    return LEAT_PROM_KEPT;
+    if (may_have_exemplars(p) && !collect_exemplars(m, p))
+        why = LEAT_PROM_NO_MEMORY;
+    if (why != LEAT_PROM_KEPT)
+        m->stage = DONE;
+    return why;
 }
 
 enum leat_prom_drop leat_prom_map_begin(struct leat_prom_map *m,
@@ -308,8 +315,8 @@ enum leat_prom_drop leat_prom_map_begin(struct leat_prom_map *m,
         m->created = 0;
     if (p->type != LEAT_METRIC_GAUGE && p->type != LEAT_METRIC_SUM)
         return begin_distribution(m, conf, p);
-    if (counter && may_have_exemplars(p))
-        collect_exemplars(m, p);
+    if (counter && may_have_exemplars(p) && !collect_exemplars(m, p))
+        return LEAT_PROM_NO_MEMORY;
     m->stage = VALUE;
     return LEAT_PROM_KEPT;
 }

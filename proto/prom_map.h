@@ -82,7 +82,7 @@ void leat_prom_add_number(struct leat_text *t, double v);
 
 /* A point on its way. Zero before first use; keeps its memory from point to point. */
 struct leat_prom_map {
-    uint64_t exemplars_dropped; /* counts up: beyond the limit, or no memory */
+    uint64_t exemplars_dropped; /* counts up: beyond the limit */
     /* private */
     const struct leat_point *point;
     uint8_t stage;

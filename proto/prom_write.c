@@ -4,23 +4,19 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/mem.h"
 #include "proto/otlp_make.h"
 #include "proto/prom_exemplar.h"
 #include "proto/prom_order.h"
 #include "proto/wire.h"
 
-#define LARGEST   ((size_t)16 << 20) /* bytes of one series: buckets, exemplars and all */
-#define HEAD      16                 /* a tag and a length */
-#define SLACK     32                 /* bytes that may be written behind the last one */
-#define LOCAL_MIN 1024u
-#define LOCAL_MAX (UINT32_C(1) << 31) /* then the numbers begin anew */
+#define LARGEST ((size_t)16 << 20) /* bytes of one series: buckets, exemplars and all */
+#define HEAD    16                 /* a tag and a length */
+#define SLACK   32                 /* bytes that may be written behind the last one */
 
 /* Field numbers. WriteRequest and Request: */
 #define REQUEST_SERIES_1 1
 #define REQUEST_FAMILY_1 3
 #define REQUEST_SERIES_2 5
-#define REQUEST_SYMBOLS  4
 /* TimeSeries: */
 #define SERIES_LABELS     1
 #define SERIES_SAMPLE     2
@@ -33,12 +29,10 @@
 
 void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *store, size_t max)
 {
-    *w = (struct leat_prom_write){.store = store,
-                                  .max = max,
-                                  .version = leat_prom_store_message(store),
-                                  .serial = leat_prom_store_serial(store)};
+    *w = (struct leat_prom_write){
+        .store = store, .max = max, .version = leat_prom_store_message(store)};
     leat_text_init(&w->body, max + LARGEST);
-    leat_text_init(&w->symbols, max + LARGEST);
+    leat_prom_symbols_init(&w->symbols, store, max + LARGEST);
     leat_text_init(&w->tail, LARGEST);
     leat_text_init(&w->scratch, LEAT_PROM_EXEMPLAR_BYTES);
 }
@@ -47,31 +41,34 @@ void leat_prom_write_squeeze(struct leat_prom_write *w)
 {
     LEAT_CHECK(w->version == LEAT_PROM_WRITE_1 && leat_prom_write_empty(w));
     w->squeezes = true;
+    w->serial = leat_prom_store_serial(w->store);
     leat_squeeze_init(&w->squeeze, w->max + LARGEST);
 }
 
 void leat_prom_write_done(struct leat_prom_write *w)
 {
     leat_squeeze_done(&w->squeeze);
+    leat_prom_places_done(&w->places);
     leat_text_done(&w->body);
-    leat_text_done(&w->symbols);
     leat_text_done(&w->tail);
     leat_text_done(&w->scratch);
-    leat_free(w->local);
-    w->local = NULL;
-    w->local_cap = 0;
+    leat_prom_symbols_done(&w->symbols);
 }
 
 size_t leat_prom_write_memory(const struct leat_prom_write *w)
 {
-    return leat_squeeze_memory(&w->squeeze) + w->body.cap + w->symbols.cap + w->tail.cap +
-           w->scratch.cap + w->local_cap * sizeof *w->local;
+    size_t numbers = w->symbols.numbers.cap + w->places.cap;
+
+    return w->body.cap + leat_squeeze_memory(&w->squeeze) + w->symbols.text.cap + w->tail.cap +
+           w->scratch.cap + numbers * sizeof *w->places.at;
 }
 
 /* In 2.0 there is always the empty symbol. */
 static size_t symbols_size(const struct leat_prom_write *w)
 {
-    return w->version == LEAT_PROM_WRITE_2 && w->symbols.len == 0 ? 2 : w->symbols.len;
+    size_t len = w->symbols.text.len;
+
+    return w->version == LEAT_PROM_WRITE_2 && len == 0 ? 2 : len;
 }
 
 size_t leat_prom_write_size(const struct leat_prom_write *w)
@@ -175,111 +172,7 @@ static void make_native(struct leat_make *m, uint32_t field, const struct leat_p
     leat_make_close(m);
 }
 
-/* --- symbols of 2.0 */
-
-static bool local_room(struct leat_prom_write *w, uint32_t id)
-{
-    size_t cap = w->local_cap == 0 ? LOCAL_MIN : w->local_cap;
-    uint32_t *more;
-
-    while (cap <= id)
-        cap *= 2;
-    if (cap == w->local_cap)
-        return true;
-    more = leat_try_resize(w->local, cap * sizeof *more);
-    if (more == NULL)
-        return false;
-    memset(more + w->local_cap, 0, (cap - w->local_cap) * sizeof *more);
-    w->local = more;
-    w->local_cap = cap;
-    return true;
-}
-
-/* Ids mean other symbols since the request before. */
-static void follow_store(struct leat_prom_write *w)
-{
-    LEAT_CHECK(w->version == LEAT_PROM_WRITE_1 || leat_prom_write_empty(w));
-    if (w->local_cap > 0)
-        memset(w->local, 0, w->local_cap * sizeof *w->local);
-    w->base = 0;
-    w->serial = leat_prom_store_serial(w->store);
-}
-
-static bool begin_symbols(struct leat_prom_write *w)
-{
-    static const uint8_t empty[] = {REQUEST_SYMBOLS << 3 | LEAT_BYTES, 0};
-
-    if (w->symbols.len == 0)
-        leat_text_add(&w->symbols, empty, sizeof empty);
-    return leat_text_ok(&w->symbols);
-}
-
-/* Writes a symbol that is new in this request. false: no memory. */
-static bool add_symbol(struct leat_prom_write *w, const struct leat_prom_symbol *s)
-{
-    if (!local_room(w, s->id))
-        return false;
-    leat_text_add(&w->symbols, s->bytes, s->len);
-    w->local[s->id] = w->base + ++w->nsymbols;
-    return leat_text_ok(&w->symbols);
-}
-
-/* The number of a symbol in this request. false: no memory. */
-static inline bool number_of(struct leat_prom_write *w, const uint8_t *symbols, uint32_t ref,
-                             uint32_t *ret)
-{
-    const struct leat_prom_symbol *s;
-
-    if (ref == 0) { /* the empty one */
-        *ret = 0;
-        return true;
-    }
-    s = leat_prom_symbol_at(symbols, ref);
-    if ((s->id >= w->local_cap || w->local[s->id] <= w->base) && !add_symbol(w, s))
-        return false;
-    *ret = w->local[s->id] - w->base;
-    return true;
-}
-
-/* A string that the store does not have. */
-static uint32_t number_of_text(struct leat_prom_write *w, struct leat_bytes text)
-{
-    uint8_t head[HEAD], *end = leat_wire_put_tag(head, REQUEST_SYMBOLS, LEAT_BYTES);
-    uint64_t hash = leat_hash_quick(text);
-    struct leat_prom_write_text *t = &w->texts[hash % LEAT_PROM_WRITE_TEXTS];
-
-    if (t->number != 0 && t->len == text.len &&
-        memcmp(w->symbols.data + t->at, text.data, text.len) == 0)
-        return t->number;
-    end = leat_wire_put_varint(end, text.len);
-    leat_text_add(&w->symbols, head, (size_t)(end - head));
-    *t = (struct leat_prom_write_text){
-        .at = (uint32_t)w->symbols.len, .len = (uint32_t)text.len, .number = ++w->nsymbols};
-    leat_text_add(&w->symbols, text.data, text.len);
-    return t->number;
-}
-
-/* What was said since is unsaid. */
-static void take_back(struct leat_prom_write *w, const struct leat_prom_series *series,
-                      const struct leat_prom_family *family, size_t len, uint32_t nsymbols)
-{
-    uint32_t refs[2] = {family ? family->help_ref : 0, family ? family->unit_ref : 0};
-    const uint8_t *symbols = leat_prom_store_symbols(w->store);
-
-    for (uint32_t i = 0; i < series->nrefs + 2; i++) {
-        uint32_t ref = i < series->nrefs ? series->refs[i] : refs[i - series->nrefs];
-        uint32_t id = leat_prom_symbol_at(symbols, ref)->id;
-        if (id < w->local_cap && w->local[id] > w->base + nsymbols)
-            w->local[id] = 0;
-    }
-    for (size_t i = 0; i < LEAT_PROM_WRITE_TEXTS; i++) {
-        if (w->texts[i].number > nsymbols)
-            w->texts[i].number = 0;
-    }
-    w->symbols.len = len;
-    w->symbols.failed = false;
-    w->nsymbols = nsymbols;
-}
+/* --- labels and metadata of 2.0 */
 
 #define REFS_MAX ((size_t)2 * (LEAT_PROM_LABELS + 2) * 5 + HEAD)
 
@@ -293,7 +186,7 @@ static uint8_t *put_refs(struct leat_prom_write *w, uint8_t *at,
     size_t len;
 
     for (uint32_t i = 0; i < series->nrefs; i++) {
-        if (!number_of(w, symbols, series->refs[i], &number))
+        if (!leat_prom_symbols_number(&w->symbols, symbols, series->refs[i], &number))
             return NULL;
         end = leat_wire_put_varint(end, number);
     }
@@ -317,8 +210,8 @@ static uint8_t *put_metadata(struct leat_prom_write *w, uint8_t *at,
     uint8_t *inner = at + 2, *end;
     uint32_t help, unit;
 
-    if (!number_of(w, symbols, family->help_ref, &help) ||
-        !number_of(w, symbols, family->unit_ref, &unit))
+    if (!leat_prom_symbols_number(&w->symbols, symbols, family->help_ref, &help) ||
+        !leat_prom_symbols_number(&w->symbols, symbols, family->unit_ref, &unit))
         return NULL;
     end = put_varint(inner, 1, family->type);
     end = put_varint(end, 3, help);
@@ -348,8 +241,8 @@ static void make_labels_2(struct leat_prom_write *w, struct leat_make *m,
     if (l->count == 0)
         return;
     for (uint32_t i = 0; i < l->count; i++) {
-        at = leat_wire_put_varint(at, number_of_text(w, l->label[i].name));
-        at = leat_wire_put_varint(at, number_of_text(w, l->label[i].value));
+        at = leat_wire_put_varint(at, leat_prom_symbols_text(&w->symbols, l->label[i].name));
+        at = leat_wire_put_varint(at, leat_prom_symbols_text(&w->symbols, l->label[i].value));
     }
     leat_make_bytes(m, 1, leat_bytes(packed, (size_t)(at - packed)));
 }
@@ -427,27 +320,30 @@ static void squeeze_labels(struct leat_prom_write *w, const struct leat_prom_ser
 
     for (uint32_t i = 0; i < series->nrefs; i++) {
         const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
-        uint32_t *local = &w->local[s->id], at = (uint32_t)q->raw;
-        uint32_t before = *local - w->base - 1;
-        if (*local > w->base && at - before <= LEAT_SQUEEZE_REACH)
-            leat_squeeze_again(q, before, s->len);
+        uint32_t before = leat_prom_places_get(&w->places, s->id), now = (uint32_t)q->raw + 1;
+        leat_prom_places_set(&w->places, s->id, now);
+        if (before != 0 && now - before <= LEAT_SQUEEZE_REACH)
+            leat_squeeze_again(q, before - 1, s->len);
         else
             leat_squeeze_add(q, s->bytes, s->len);
-        *local = w->base + at + 1;
     }
 }
 
-/* Ids up to this one have a place in `local`. */
+/* Each label of the series has a place. */
 static bool squeeze_room(struct leat_prom_write *w, const struct leat_prom_series *series)
 {
     const uint8_t *symbols = leat_prom_store_symbols(w->store);
     uint32_t most = 0;
 
+    if (w->serial != leat_prom_store_serial(w->store)) {
+        leat_prom_places_forget(&w->places);
+        w->serial = leat_prom_store_serial(w->store);
+    }
     for (uint32_t i = 0; i < series->nrefs; i++) {
         uint32_t id = leat_prom_symbol_at(symbols, series->refs[i])->id;
         most = id > most ? id : most;
     }
-    return most < w->local_cap || local_room(w, most);
+    return most < w->places.cap || leat_prom_places_room(&w->places, most);
 }
 
 static enum leat_prom_write_result squeeze_series(struct leat_prom_write *w,
@@ -460,8 +356,6 @@ static enum leat_prom_write_result squeeze_series(struct leat_prom_write *w,
 
     if (!fits(w, whole))
         return LEAT_PROM_WRITE_FULL;
-    if (w->serial != leat_prom_store_serial(w->store))
-        follow_store(w);
     if (!squeeze_room(w, series) ||
         !leat_squeeze_reserve(&w->squeeze, whole, (size_t)series->nrefs + 2))
         return LEAT_PROM_WRITE_NO_MEMORY;
@@ -534,7 +428,7 @@ static bool make_tail_2(struct leat_prom_write *w, const struct leat_prom_sample
         leat_make_raw(&m, leat_bytes(sample, (size_t)(put_sample(sample, s) - sample)));
     else
         make_native(&m, SERIES_NATIVE_2, s);
-    return make_exemplars(w, &m, SERIES_EXEMPLAR_2, s) && leat_text_ok(&w->symbols);
+    return make_exemplars(w, &m, SERIES_EXEMPLAR_2, s) && leat_text_ok(&w->symbols.text);
 }
 
 /* Adds a TimeSeries of 2.0; its labels and what else is small is written at once, in its place. */
@@ -547,7 +441,7 @@ static enum leat_prom_write_result put_2(struct leat_prom_write *w,
     size_t tail, inner, head;
     uint8_t *at, *end;
 
-    if (!begin_symbols(w) || (!plain && !make_tail_2(w, s)))
+    if (!leat_prom_symbols_begin(&w->symbols) || (!plain && !make_tail_2(w, s)))
         return LEAT_PROM_WRITE_NO_MEMORY;
     tail = plain ? SAMPLE_MAX : w->tail.len;
     if (!leat_text_reserve(&w->body, HEAD + REFS_MAX + METADATA_MAX + HEAD + tail))
@@ -583,13 +477,16 @@ static enum leat_prom_write_result add_2(struct leat_prom_write *w,
                                          const struct leat_prom_sample *s,
                                          const struct leat_prom_family *family)
 {
-    size_t len = w->symbols.len;
-    uint32_t nsymbols = w->nsymbols;
+    struct leat_prom_symbols_mark mark = leat_prom_symbols_mark(&w->symbols);
     enum leat_prom_write_result r = put_2(w, series, s, family, leat_prom_write_size(w));
 
-    if (r != LEAT_PROM_WRITE_OK) {
-        w->body.failed = false;
-        take_back(w, series, family, len, nsymbols);
+    if (r == LEAT_PROM_WRITE_OK)
+        return r;
+    w->body.failed = false;
+    leat_prom_symbols_rewind(&w->symbols, mark, series->refs, series->nrefs);
+    if (family != NULL) {
+        leat_prom_symbols_rewind(&w->symbols, mark, &family->help_ref, 1);
+        leat_prom_symbols_rewind(&w->symbols, mark, &family->unit_ref, 1);
     }
     return r;
 }
@@ -601,22 +498,33 @@ enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
 {
     enum leat_prom_write_result r;
 
-    if (w->version == LEAT_PROM_WRITE_1) {
+    if (w->version == LEAT_PROM_WRITE_1)
         r = add_1(w, series, sample);
-    } else {
-        if (w->serial != leat_prom_store_serial(w->store)) {
-            if (!leat_prom_write_empty(w))
-                return LEAT_PROM_WRITE_FULL;
-            follow_store(w);
-        }
+    else if (leat_prom_symbols_follow(&w->symbols, leat_prom_write_empty(w)))
         r = add_2(w, series, sample, family);
-    }
+    else
+        r = LEAT_PROM_WRITE_FULL;
     if (r == LEAT_PROM_WRITE_OK)
         count(w, series, sample);
     return r;
 }
 
 /* --- metadata of 1.0 */
+
+static bool add_family(struct leat_prom_write *w, struct leat_bytes family)
+{
+    if (w->squeezes) {
+        if (!leat_squeeze_reserve(&w->squeeze, family.len, 1))
+            return false;
+        leat_squeeze_add(&w->squeeze, family.data, family.len);
+        return true;
+    }
+    leat_text_add(&w->body, family.data, family.len);
+    if (leat_text_ok(&w->body))
+        return true;
+    w->body.failed = false;
+    return false;
+}
 
 enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
                                                    const struct leat_prom_family *family)
@@ -637,57 +545,51 @@ enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
         return LEAT_PROM_WRITE_NO_MEMORY;
     if (!fits(w, w->tail.len))
         return LEAT_PROM_WRITE_FULL;
-    if (w->squeezes) {
-        if (!leat_squeeze_reserve(&w->squeeze, w->tail.len, 1))
-            return LEAT_PROM_WRITE_NO_MEMORY;
-        leat_squeeze_add(&w->squeeze, w->tail.data, w->tail.len);
-        w->families++;
-        return LEAT_PROM_WRITE_OK;
-    }
-    leat_text_add(&w->body, w->tail.data, w->tail.len);
-    if (!leat_text_ok(&w->body)) {
-        w->body.failed = false;
+    if (!add_family(w, leat_text_bytes(&w->tail)))
         return LEAT_PROM_WRITE_NO_MEMORY;
-    }
     w->families++;
     return LEAT_PROM_WRITE_OK;
 }
 
 /* --- the whole request */
 
-bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret, bool *ret_squeezed)
+/* What was written out of the order of its times must be there as it is to be put in order. */
+static bool put_in_order(struct leat_prom_write *w)
 {
-    *ret_squeezed = w->squeezes && !w->disorder;
-    if (*ret_squeezed) {
-        *ret = leat_squeeze_finish(&w->squeeze);
-        return true;
-    }
-    if (w->squeezes) { /* to be put in order it must be there as it is */
+    if (w->squeezes) {
         leat_text_clear(&w->body);
         if (!leat_squeeze_undo(leat_squeeze_finish(&w->squeeze), &w->body)) {
             leat_text_clear(&w->body);
             return false;
         }
     }
-    if (w->disorder) {
-        if (!leat_prom_order(w->version, &w->body))
-            return false;
-        w->disorder = w->squeezes;
+    return leat_prom_order(w->version, &w->body);
+}
+
+bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret, bool *ret_squeezed)
+{
+    struct leat_text *symbols = &w->symbols.text;
+
+    *ret_squeezed = w->squeezes && !w->disorder;
+    if (*ret_squeezed) {
+        *ret = leat_squeeze_finish(&w->squeeze);
+        return true;
     }
+    if (w->disorder && !put_in_order(w))
+        return false;
+    w->disorder = w->squeezes;
     if (w->version == LEAT_PROM_WRITE_1) {
         *ret = leat_text_bytes(&w->body);
         return true;
     }
-    if (!begin_symbols(w))
-        return false;
     /* Symbols come first: a receiver may read in one pass. */
-    if (!leat_text_reserve(&w->symbols, w->body.len)) {
-        w->symbols.failed = false;
+    if (!leat_prom_symbols_begin(&w->symbols) || !leat_text_reserve(symbols, w->body.len)) {
+        symbols->failed = false;
         return false;
     }
     if (w->body.len > 0)
-        memcpy(w->symbols.data + w->symbols.len, w->body.data, w->body.len);
-    *ret = leat_bytes(w->symbols.data, w->symbols.len + w->body.len);
+        memcpy(symbols->data + symbols->len, w->body.data, w->body.len);
+    *ret = leat_bytes(symbols->data, symbols->len + w->body.len);
     return true;
 }
 
@@ -703,19 +605,13 @@ void leat_prom_write_clear(struct leat_prom_write *w, bool keep)
 {
     w->series = w->samples = w->histograms = w->exemplars = w->families = 0;
     w->disorder = false;
-    w->base += w->squeezes ? (uint32_t)w->squeeze.raw + 1 : w->nsymbols;
+    if (keep)
+        leat_prom_places_clear(&w->places, (uint32_t)w->squeeze.raw + 1);
+    else
+        leat_prom_places_done(&w->places);
     leat_squeeze_clear(&w->squeeze, keep);
     rest(&w->body, keep);
-    rest(&w->symbols, keep);
     rest(&w->tail, keep);
     rest(&w->scratch, keep);
-    memset(w->texts, 0, sizeof w->texts);
-    w->nsymbols = 0;
-    if (!keep) {
-        leat_free(w->local);
-        w->local = NULL;
-        w->local_cap = 0;
-    }
-    if (w->base >= LOCAL_MAX)
-        follow_store(w);
+    leat_prom_symbols_clear(&w->symbols, keep);
 }

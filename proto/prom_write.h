@@ -14,18 +14,13 @@
 #include "proto/prom_map.h"
 #include "proto/prom_series.h"
 #include "proto/prom_squeeze.h"
+#include "proto/prom_symbols.h"
 
 /* Metadata of a metric family. */
 struct leat_prom_family {
     enum leat_prom_type type;
     struct leat_bytes name, help, unit; /* 1.0 */
     uint32_t help_ref, unit_ref;        /* 2.0: leat_prom_store_text() */
-};
-
-/* 2.0: strings of exemplars, lately written. */
-#define LEAT_PROM_WRITE_TEXTS 64
-struct leat_prom_write_text {
-    uint32_t at, len, number; /* in `symbols`; 0: none */
 };
 
 struct leat_prom_write {
@@ -36,20 +31,15 @@ struct leat_prom_write {
     enum leat_prom_message version;
     struct leat_prom_store *store;
     size_t max;
-    bool squeezes; /* 1.0: the body is made as a snappy block */
+    bool squeezes; /* 1.0: what would be in `body` is in `squeeze` */
     struct leat_squeeze squeeze;
-    bool disorder;            /* a sample is older than one of its series before it */
-    struct leat_text body;    /* the series */
-    struct leat_text symbols; /* 2.0 */
-    struct leat_text tail;    /* of a series, behind its labels */
-    struct leat_text scratch; /* labels of an exemplar */
-    uint32_t serial;          /* of the store, of the ids in `local` */
-    /* 2.0: number of symbol `id` = local[id] - base, if above 0. Squeezed: where it stood last,
-     * plus one. */
-    uint32_t base, nsymbols;
-    uint32_t *local;
-    size_t local_cap;
-    struct leat_prom_write_text texts[LEAT_PROM_WRITE_TEXTS];
+    struct leat_prom_places places;   /* where each label stood last in the request, + 1 */
+    uint32_t serial;                  /* of the store, of the ids in `places` */
+    bool disorder;                    /* a sample is older than one of its series before it */
+    struct leat_text body;            /* the series */
+    struct leat_text tail;            /* of a series, behind its labels */
+    struct leat_text scratch;         /* labels of an exemplar */
+    struct leat_prom_symbols symbols; /* 2.0 */
 };
 
 enum leat_prom_write_result {

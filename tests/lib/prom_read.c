@@ -114,7 +114,7 @@ static const char *add_side(struct leat_text *out, const char *what, size_t nspa
     leat_text_printf(out, " %s", what);
     for (size_t i = 0; i < nspans; i++) {
         if (spans[i]->length == 0)
-            return "an empty span";
+            return "a span of no buckets";
         if (i > 0 && spans[i]->offset < 0)
             return "spans that overlap";
         buckets += spans[i]->length;
@@ -312,17 +312,45 @@ static const char *series_2(const request_2 *r, uint8_t *used,
     return why != NULL ? why : details_2(r, used, s, detail == PROM_READ_ALL ? out : NULL);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Strings of exemplars may be there twice. */
+static bool has_exemplars(const request_2 *r)
+{
+    for (size_t i = 0; i < r->n_timeseries; i++) {
+        if (r->timeseries[i]->n_exemplars > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_twice(const request_2 *r)
+{
+    char **sorted = leat_new_array(r->n_symbols + 1, sizeof *sorted);
+    bool twice = false;
+
+    memcpy(sorted, r->symbols, r->n_symbols * sizeof *sorted);
+    qsort(sorted, r->n_symbols, sizeof *sorted, by_text);
+    for (size_t i = 1; i < r->n_symbols; i++)
+        twice |= strcmp(sorted[i - 1], sorted[i]) == 0;
+    leat_free(sorted);
+    return twice;
+}
+
 static const char *check_symbols(const request_2 *r, const uint8_t *used)
 {
     if (r->n_symbols == 0 || r->symbols[0][0] != '\0')
-        return "the first symbol is not empty";
+        return "the first symbol is wrong";
     for (size_t i = 1; i < r->n_symbols; i++) {
         if (r->symbols[i][0] == '\0')
             return "an empty symbol";
         if (!used[i])
             return "a symbol that is not used";
     }
-    return NULL;
+    return !has_exemplars(r) && has_twice(r) ? "a symbol that is there twice" : NULL;
 }
 
 static const char *read_2(struct leat_bytes request, enum prom_read_detail detail,
@@ -354,11 +382,6 @@ const char *prom_read(enum leat_prom_message message, struct leat_bytes request,
 
 /* --- */
 
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 void prom_read_sort(struct leat_text *lines)
 {
     char *copy = leat_strdup(leat_text_get(lines)), *at = copy, **line;
@@ -369,7 +392,7 @@ void prom_read_sort(struct leat_text *lines)
         *end = '\0';
         line[n++] = at;
     }
-    qsort(line, n, sizeof *line, by_bytes);
+    qsort(line, n, sizeof *line, by_text);
     leat_text_clear(lines);
     for (size_t i = 0; i < n; i++)
         leat_text_printf(lines, "%s\n", line[i]);

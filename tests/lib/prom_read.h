@@ -11,7 +11,7 @@
 enum prom_read_detail { PROM_READ_PLAIN, PROM_READ_ALL };
 
 /* Appends the lines. NULL, or what is wrong: not well-formed, labels not sorted or twice there,
- * symbols that are not used or do not exist, spans that do not fit the deltas … */
+ * symbols that are not used, do not exist or are there twice, spans that do not fit the deltas … */
 const char *prom_read(enum leat_prom_message message, struct leat_bytes request,
                       enum prom_read_detail detail, struct leat_text *out);
 
