@@ -8,6 +8,7 @@
  * Retry-After are heeded; max_elapsed_time is what it says; 2.0 needs no feature gate. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "exporters/prw_conf.h"
 #include "exporters/prw_encode.h"
 #include "exporters/prw_pool.h"
@@ -21,12 +22,14 @@ struct remote_write {
 static struct leat_prw_encoder *make_encoder(const struct leat_prw_conf *conf, bool zstd,
                                              struct leat_err *err)
 {
+    struct leat_prw_label *labels = leat_new_array(conf->external_labels.count + 1, sizeof *labels);
     const struct leat_prw_resource_conf *resource = &conf->resource_to_telemetry_conversion;
     struct leat_prw_encode_conf encode = {
         .v2 = conf->protobuf_message == LEAT_PRW_V2,
         .strategy = leat_prw_strategy(conf),
         .namespace = conf->namespace,
-        .external_labels = &conf->external_labels,
+        .external_labels = labels,
+        .nexternal_labels = conf->external_labels.count,
         .no_scope = conf->disable_scope_info,
         .resource = resource->enabled,
         .exclude_service = resource->exclude_service_attributes,
@@ -40,8 +43,15 @@ static struct leat_prw_encoder *make_encoder(const struct leat_prw_conf *conf, b
             conf->max_batch_size_bytes > 0 ? (size_t)conf->max_batch_size_bytes : LEAT_PRW_REQUEST,
         .messages = leat_prw_shards(conf),
     };
+    struct leat_prw_encoder *encoder;
 
-    return leat_prw_encoder_new(&encode, err);
+    for (uint32_t i = 0; i < conf->external_labels.count; i++) {
+        const struct leat_pair *l = &conf->external_labels.items[i];
+        labels[i] = (struct leat_prw_label){l->key, l->value};
+    }
+    encoder = leat_prw_encoder_new(&encode, err);
+    leat_free(labels);
+    return encoder;
 }
 
 static void remote_write_close(void *self)

@@ -95,9 +95,10 @@ const struct leat_field leat_prw_fields[] = {
               "Send histograms as native histograms with custom buckets; needs 2.0 messages."),
     LEAT_BOOL(CONF, keep_classic_histograms, "false",
               "With the setting above: send their _bucket, _sum and _count series too."),
-    LEAT_SIZE(CONF, series_cache_size, "32MiB",
-              "Memory for the encoded labels of series that were sent lately; 100,000 series need "
-              "about 10 MiB twice. Series beyond it cost more work each time, nothing else.",
+    LEAT_SIZE(CONF, series_cache_size, "64MiB",
+              "The most memory for the encoded labels of series that were sent lately, in two "
+              "generations; it is used as series come. Those beyond it cost more work each time, "
+              "nothing else.",
               .min = 1 << 20, .max = 8e9),
     LEAT_NO_EFFECT(
         "export_created_metric",
@@ -154,6 +155,18 @@ static bool is_reserved(const char *name)
             return true;
     }
     return false;
+}
+
+/* What stands beside the block is not even looked at. */
+static void check_beside(const struct leat_prw_conf *conf, struct leat_check *c)
+{
+    static const char *const keys[] = {"endpoint", "tls",         "headers",
+                                       "auth",     "compression", "proxy_url"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && conf->has_http; i++) {
+        if (leat_check_written(c, keys[i]))
+            leat_check_warn(c, keys[i], "has no effect beside the block 'http': write it there");
+    }
 }
 
 static void check_client(const struct leat_prw_conf *conf, struct leat_check *c)
@@ -234,6 +247,10 @@ static void check_queue(const struct leat_prw_conf *conf, struct leat_check *c)
     else if (conf->max_batch_request_parallelism > LEAT_PRW_SHARDS)
         leat_check_warn(c, "max_batch_request_parallelism", "is taken as %d, the most there are",
                         LEAT_PRW_SHARDS);
+    else if (conf->max_batch_request_parallelism == 0 &&
+             conf->remote_write_queue.num_consumers > LEAT_PRW_SHARDS)
+        leat_check_warn(c, "remote_write_queue.num_consumers", "is taken as %d, the most there are",
+                        LEAT_PRW_SHARDS);
 }
 
 void leat_prw_check(const void *conf_, struct leat_check *c)
@@ -241,6 +258,7 @@ void leat_prw_check(const void *conf_, struct leat_check *c)
     const struct leat_prw_conf *conf = conf_;
 
     check_client(conf, c);
+    check_beside(conf, c);
     check_metadata_keys(conf, c);
     check_message(conf, c);
     check_labels(conf, c);

@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "config/schema.h"
 #include "proto/prom_feed.h"
 
 #define NAMES_MAX ((size_t)1024 * 1024) /* bytes of names of external labels */
@@ -22,7 +21,8 @@ struct leat_prw_encoder {
     size_t max_message;
     bool squeeze;
     struct leat_prom_write *write; /* one for each message */
-    const struct leat_pairs *external_labels;
+    struct leat_prw_label *external_labels;
+    uint32_t nexternal_labels;
     struct leat_prom_label *labels;
     struct leat_text names;
 };
@@ -48,22 +48,22 @@ static bool label_name(struct leat_bytes key, bool utf8, struct leat_text *out)
 /* For the message that is written now. */
 static int make_labels(struct leat_prw_encoder *e, struct leat_err *err)
 {
-    const struct leat_pairs *pairs = e->external_labels;
+    const struct leat_prw_label *given = e->external_labels;
+    uint32_t count = e->nexternal_labels;
     size_t at = 0;
 
     leat_text_clear(&e->names);
-    for (uint32_t i = 0; i < pairs->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         size_t before = e->names.len;
-        if (!label_name(leat_bytes_str(pairs->items[i].key), e->conf.labels.utf8, &e->names))
-            return leat_fail(err, "external_labels: no label can be called '%s'",
-                             pairs->items[i].key);
+        if (!label_name(leat_bytes_str(given[i].name), e->conf.labels.utf8, &e->names))
+            return leat_fail(err, "external_labels: no label can be called '%s'", given[i].name);
         e->labels[i].name.len = e->names.len - before;
-        e->labels[i].value = leat_bytes_str(pairs->items[i].value);
+        e->labels[i].value = leat_bytes_str(given[i].value);
     }
-    for (uint32_t i = 0; i < pairs->count; at += e->labels[i++].name.len)
+    for (uint32_t i = 0; i < count; at += e->labels[i++].name.len)
         e->labels[i].name.data = (const uint8_t *)leat_text_get(&e->names) + at;
     e->conf.labels.constants = e->labels;
-    e->conf.labels.constant_count = pairs->count;
+    e->conf.labels.constant_count = count;
     return 0;
 }
 
@@ -126,8 +126,11 @@ struct leat_prw_encoder *leat_prw_encoder_new(const struct leat_prw_encode_conf 
     e->squeeze = conf->squeeze;
     leat_text_init(&e->names, NAMES_MAX);
     e->write = leat_new_array(e->messages, sizeof *e->write);
-    e->external_labels = conf->external_labels;
-    e->labels = leat_new_array(conf->external_labels->count + 1, sizeof *e->labels);
+    e->nexternal_labels = conf->nexternal_labels;
+    e->external_labels = leat_new_array(e->nexternal_labels + 1, sizeof *e->external_labels);
+    for (uint32_t i = 0; i < e->nexternal_labels; i++)
+        e->external_labels[i] = conf->external_labels[i];
+    e->labels = leat_new_array(e->nexternal_labels + 1, sizeof *e->labels);
     if (check_labels(e, err) != 0 || make_labels(e, err) != 0) {
         leat_prw_encoder_free(e);
         return NULL;
@@ -143,6 +146,7 @@ void leat_prw_encoder_free(struct leat_prw_encoder *e)
     close_feed(e);
     leat_text_done(&e->names);
     leat_free(e->labels);
+    leat_free(e->external_labels);
     leat_free(e->write);
     leat_free(e);
 }

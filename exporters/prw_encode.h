@@ -10,13 +10,18 @@
 #include "base/bytes.h"
 
 struct leat_err;
-struct leat_pairs;
+
+struct leat_prw_label {
+    const char *name, *value;
+};
 
 struct leat_prw_encode_conf {
     bool v2;
     int strategy; /* enum leat_prom_strategy */
     const char *namespace;
-    const struct leat_pairs *external_labels; /* outlives the encoder, as the namespace does */
+    /* The array is copied; the texts outlive the encoder, as the namespace does. */
+    const struct leat_prw_label *external_labels;
+    uint32_t nexternal_labels;
     bool no_scope, resource, exclude_service, target_info, metadata;
     bool custom_buckets, keep_classic;
     size_t cache_bytes;

@@ -10,11 +10,13 @@
 #include "flow/origin.h"
 #include "io/grpc.h"
 
-#define RETRY_MS    1000
-#define KEY_BYTES   ((size_t)16 * 1024)
-#define ENTRIES_MAX 16384                      /* batches in one request */
-#define POINTS_MAX  ((size_t)64 * 1024 * 1024) /* bytes of their list */
-#define VARINT_MAX  5
+#define RETRY_MS      1000
+#define KEY_BYTES     ((size_t)16 * 1024)
+#define ENTRIES_FIRST 16
+#define ENTRIES_MAX   16384 /* batches in one request */
+#define POINTS_FIRST  256
+#define POINTS_MAX    ((size_t)64 * 1024 * 1024) /* bytes of their list */
+#define VARINT_MAX    5
 
 /* --- jobs */
 
@@ -57,6 +59,7 @@ void leat_prw_job_again(struct leat_prw_job *j)
 {
     LEAT_CHECK(j->pending <= 1);
     j->pending = 1;
+    j->comes_again = false;
     j->walked = j->point > j->walked ? j->point : j->walked;
     j->part = j->point = 0;
     j->dropped = 0;
@@ -81,6 +84,12 @@ void leat_prw_job_drop(struct leat_prw_job *j, const char *why)
 {
     note_why(j, LEAT_GRPC_INVALID_ARGUMENT, why);
     j->dropped++;
+}
+
+bool leat_prw_job_let_go(struct leat_prw_job *j)
+{
+    LEAT_CHECK(j->pending > 0);
+    return --j->pending == 0 && !j->comes_again;
 }
 
 bool leat_prw_job_same_key(const struct leat_prw_job *a, const struct leat_prw_job *b)
@@ -126,10 +135,14 @@ void leat_prw_job_end(struct leat_prw_job *j, bool cut_short)
 {
     struct leat_batch *batch = j->batch;
     struct leat_status st = status_of(j, cut_short);
-    char why[sizeof j->why];
+    char why[sizeof j->why + 32];
 
-    if (st.why == j->why)
-        st.why = memcpy(why, j->why, sizeof why);
+    if (st.why == j->why) {
+        snprintf(why, sizeof why, "%s%s",
+                 st.outcome == LEAT_DELIVERED && j->given_up > 0 ? "no more retries left: " : "",
+                 j->why);
+        st.why = why;
+    }
     leat_list_remove(&j->link);
     leat_free(j->lost);
     leat_free(j->needed);
@@ -163,50 +176,57 @@ static void lose(struct leat_prw_job *j, uint32_t point, bool given_up)
 void leat_prw_load_init(struct leat_prw_load *l)
 {
     *l = (struct leat_prw_load){.n = 0};
-    leat_text_init(&l->points, POINTS_MAX);
 }
 
 void leat_prw_load_done(struct leat_prw_load *l)
 {
     leat_free(l->entries);
-    leat_text_done(&l->points);
+    leat_free(l->points);
     leat_prw_load_init(l);
 }
 
 size_t leat_prw_load_memory(const struct leat_prw_load *l)
 {
-    return l->cap * sizeof *l->entries + l->points.cap;
+    return l->cap * sizeof *l->entries + l->size;
+}
+
+static bool grow_points(struct leat_prw_load *l)
+{
+    size_t size = l->size == 0 ? POINTS_FIRST : l->size * 2;
+    uint8_t *more = size <= POINTS_MAX ? leat_try_resize(l->points, size) : NULL;
+
+    if (more == NULL)
+        return false;
+    l->points = more;
+    l->size = size;
+    return true;
+}
+
+static bool grow_entries(struct leat_prw_load *l)
+{
+    uint32_t cap = l->cap == 0 ? ENTRIES_FIRST : l->cap * 2;
+    struct leat_prw_entry *more =
+        cap <= ENTRIES_MAX ? leat_try_resize(l->entries, cap * sizeof *more) : NULL;
+
+    if (more == NULL)
+        return false;
+    l->entries = more;
+    l->cap = cap;
+    return true;
 }
 
 bool leat_prw_load_reserve(struct leat_prw_load *l)
 {
-    if (!leat_text_reserve(&l->points, VARINT_MAX)) {
-        l->points.failed = false; /* what is there stays good */
+    if (l->size - l->len < VARINT_MAX && !grow_points(l))
         return false;
-    }
-    if (l->n == l->cap) {
-        uint32_t cap = l->cap == 0 ? 16 : l->cap * 2;
-        struct leat_prw_entry *more;
-        if (cap > ENTRIES_MAX)
-            return false;
-        more = leat_try_resize(l->entries, cap * sizeof *more);
-        if (more == NULL)
-            return false;
-        l->entries = more;
-        l->cap = cap;
-    }
-    return true;
+    return l->n < l->cap || grow_entries(l);
 }
 
-static void add_varint(struct leat_text *t, uint32_t v)
+static void add_varint(struct leat_prw_load *l, uint32_t v)
 {
-    uint8_t out[VARINT_MAX];
-    size_t n = 0;
-
     for (; v >= 0x80; v >>= 7)
-        out[n++] = (uint8_t)(v | 0x80);
-    out[n++] = (uint8_t)v;
-    leat_text_add(t, out, n);
+        l->points[l->len++] = (uint8_t)(v | 0x80);
+    l->points[l->len++] = (uint8_t)v;
 }
 
 void leat_prw_load_add(struct leat_prw_load *l, struct leat_prw_job *job, uint32_t point)
@@ -215,23 +235,23 @@ void leat_prw_load_add(struct leat_prw_load *l, struct leat_prw_job *job, uint32
 
     if (e == NULL || e->job != job) {
         e = &l->entries[l->n++];
-        *e = (struct leat_prw_entry){.job = job, .points_at = l->points.len};
+        *e = (struct leat_prw_entry){.job = job, .points_at = l->len};
         job->pending++;
     }
     if (point == LEAT_PRW_NO_POINT || (e->any && e->last == point))
         return;
-    add_varint(&l->points, e->any ? point - e->last : point);
+    add_varint(l, e->any ? point - e->last : point);
     e->any = true;
     e->last = point;
     l->npoints++;
 }
 
-static uint32_t read_varint(const struct leat_text *t, size_t *at)
+static uint32_t read_varint(const struct leat_prw_load *l, size_t *at)
 {
     uint32_t v = 0;
 
     for (unsigned shift = 0;; shift += 7) {
-        uint8_t c = (uint8_t)t->data[(*at)++];
+        uint8_t c = l->points[(*at)++];
         v |= (uint32_t)(c & 0x7f) << shift;
         if (c < 0x80)
             return v;
@@ -240,7 +260,7 @@ static uint32_t read_varint(const struct leat_text *t, size_t *at)
 
 static size_t end_of(const struct leat_prw_load *l, const struct leat_prw_entry *e)
 {
-    return e + 1 == l->entries + l->n ? l->points.len : e[1].points_at;
+    return e + 1 == l->entries + l->n ? l->len : e[1].points_at;
 }
 
 /* The first points of an entry; returns how many are still to be lost. */
@@ -251,7 +271,7 @@ static uint64_t lose_entry(const struct leat_prw_load *l, const struct leat_prw_
     uint32_t point = 0;
 
     while (at < stop && lost > 0) {
-        point += read_varint(&l->points, &at);
+        point += read_varint(l, &at);
         lose(e->job, point, given_up);
         lost--;
     }
@@ -269,7 +289,7 @@ static void need_entry(const struct leat_prw_load *l, const struct leat_prw_entr
     if (j->needed == NULL)
         j->needs_all = true;
     while (at < stop && j->needed != NULL) {
-        point += read_varint(&l->points, &at);
+        point += read_varint(l, &at);
         if (point < j->batch->items)
             j->needed[point / 8] |= (uint8_t)(1u << (point & 7u));
     }
@@ -279,7 +299,7 @@ static void clear(struct leat_prw_load *l)
 {
     l->n = 0;
     l->npoints = 0;
-    leat_text_clear(&l->points);
+    l->len = 0;
 }
 
 void leat_prw_load_settle(struct leat_prw_load *l, uint64_t lost, bool given_up, uint32_t code,
@@ -292,8 +312,7 @@ void leat_prw_load_settle(struct leat_prw_load *l, uint64_t lost, bool given_up,
         if (lost > 0 && e->any)
             note_why(j, code, why);
         lost = lose_entry(l, e, lost, given_up);
-        LEAT_CHECK(j->pending > 0);
-        if (--j->pending == 0)
+        if (leat_prw_job_let_go(j))
             ended(arg, j);
     }
     clear(l);
@@ -303,7 +322,8 @@ void leat_prw_load_release(struct leat_prw_load *l)
 {
     for (uint32_t i = 0; i < l->n; i++) {
         need_entry(l, &l->entries[i]);
-        l->entries[i].job->pending--;
+        l->entries[i].job->comes_again = true;
+        leat_prw_job_let_go(l->entries[i].job);
     }
     clear(l);
 }

@@ -25,8 +25,9 @@ struct leat_prw_job {
     char why[160]; /* of the first that was lost */
     char *key;     /* what keeps its requests apart from others', or NULL */
     size_t key_len;
-    uint8_t *needed; /* a bit for each point before `walked` that comes again; NULL: none does */
-    bool needs_all;  /* no memory for those bits */
+    uint8_t *needed;  /* a bit for each point before `walked` that comes again; NULL: none does */
+    bool needs_all;   /* no memory for those bits */
+    bool comes_again; /* something of it was taken back: it does not end before it began again */
 };
 
 /* Takes the batch. `keys`: names of the headers that keep requests apart. NULL: no memory, the
@@ -39,6 +40,8 @@ void leat_prw_job_again(struct leat_prw_job *j);
 bool leat_prw_job_has_answer(const struct leat_prw_job *j, uint32_t point);
 /* One of its points makes no samples. */
 void leat_prw_job_drop(struct leat_prw_job *j, const char *why);
+/* One less pending. true: nothing is pending any more, it ends now. */
+bool leat_prw_job_let_go(struct leat_prw_job *j);
 bool leat_prw_job_same_key(const struct leat_prw_job *a, const struct leat_prw_job *b);
 /* Ends the batch and frees the job. `cut_short`: what is not lost is not delivered either. */
 void leat_prw_job_end(struct leat_prw_job *j, bool cut_short);
@@ -55,7 +58,9 @@ struct leat_prw_entry {
 struct leat_prw_load {
     struct leat_prw_entry *entries; /* in the order of the jobs */
     uint32_t n, cap;
-    struct leat_text points; /* varints: the first point of an entry, then differences */
+    /* Varints: the first point of an entry, then differences. */
+    uint8_t *points;
+    size_t len, size;
     uint32_t npoints;
 };
 

@@ -15,6 +15,7 @@
 
 #define ITEMS_PER_TURN 16384 /* samples and the like, before sockets have their turn */
 #define MEMORY_RETRY   (100 * LEAT_MS)
+#define REST_AFTER     LEAT_SEC
 #define RETRY_MS       1000
 
 struct leat_prw_pool {
@@ -92,7 +93,7 @@ static void part_done(struct leat_prw_pool *p)
     }
     p->job = NULL;
     leat_list_append(&p->translated, &j->link);
-    if (--j->pending == 0)
+    if (leat_prw_job_let_go(j))
         leat_prw_job_end(j, false);
 }
 
@@ -235,13 +236,10 @@ static void show_memory(struct leat_prw_pool *p)
     leat_gauge_set(p->encoded, (int64_t)p->shared.encoded);
 }
 
-/* Nothing is inside: memory that was kept for more goes back. */
-static void rest(struct leat_prw_pool *p)
+static void tell_drained(struct leat_prw_pool *p)
 {
     void (*drained)(void *arg) = p->drained;
 
-    for (uint32_t i = 0; i < p->shards; i++)
-        leat_prw_shard_rest(&p->shard[i]);
     p->drained = NULL;
     if (drained != NULL)
         drained(p->drained_arg);
@@ -264,9 +262,11 @@ static void turn(struct leat_prw_pool *p)
         leat_timer_start(p->timer, 0, 0);
     else if (step == STEP_NO_MEMORY)
         leat_timer_start(p->timer, MEMORY_RETRY, 0);
-    if (!is_inside(p))
-        rest(p);
+    else if (!is_inside(p))
+        leat_timer_start(p->timer, REST_AFTER, 0);
     show_memory(p);
+    if (!is_inside(p))
+        tell_drained(p);
 }
 
 static void on_task(struct leat_task *t)
@@ -274,9 +274,18 @@ static void on_task(struct leat_task *t)
     turn(LEAT_OWNER(t, struct leat_prw_pool, task));
 }
 
+/* Nothing is inside and nothing came for a while: memory that was kept for more goes back. */
 static void on_timer(void *arg)
 {
-    turn(arg);
+    struct leat_prw_pool *p = arg;
+
+    if (is_inside(p)) {
+        turn(p);
+        return;
+    }
+    for (uint32_t i = 0; i < p->shards; i++)
+        leat_prw_shard_rest(&p->shard[i]);
+    show_memory(p);
 }
 
 static void request_ended(void *arg, enum leat_prw_verdict verdict)
@@ -301,7 +310,7 @@ void leat_prw_pool_drain(struct leat_prw_pool *p, void (*drained)(void *arg), vo
     p->drained = drained;
     p->drained_arg = arg;
     if (!is_inside(p))
-        rest(p);
+        tell_drained(p);
 }
 
 /* --- life */

@@ -26,7 +26,7 @@ struct leat_strings;
 
 /* Encoded bytes of all shards together, those of requests under way included: beyond it translation
  * rests, unless nothing is under way. */
-#define LEAT_PRW_ENCODED ((size_t)64 * 1024 * 1024)
+#define LEAT_PRW_ENCODED ((size_t)16 * 1024 * 1024)
 
 /* All outlives the pool, but for the first two, which are the pool's from now on. */
 struct leat_prw_pool_env {

@@ -12,7 +12,8 @@
 #include "flow/origin.h"
 #include "io/codec.h"
 
-#define VALUES_MAX ((size_t)64 * 1024) /* of headers that go out again */
+#define CHARGE_EVERY 16                  /* samples; small, as one may be large */
+#define VALUES_MAX   ((size_t)64 * 1024) /* of headers that go out again */
 
 /* The statuses whose losses are counted apart; all others are "other". */
 static const uint32_t statuses[LEAT_PRW_STATUSES - 2] = {400, 401, 403, 404, 405, 409, 413,
@@ -146,7 +147,7 @@ enum leat_prw_add leat_prw_shard_add(struct leat_prw_shard *s, struct leat_prw_j
     if (r != LEAT_PRW_ADDED)
         return r;
     leat_prw_load_add(&s->building, job, point);
-    if (memory_of(s) != s->charged)
+    if (++s->added % CHARGE_EVERY == 0 && memory_of(s) != s->charged)
         charge(s);
     return r;
 }
@@ -170,15 +171,12 @@ static void settle(struct leat_prw_shard *s, const struct leat_prw_result *res)
     uint64_t missing = res->missing[LEAT_PRW_SAMPLES] + res->missing[LEAT_PRW_HISTOGRAMS];
     uint64_t all = sent[LEAT_PRW_SAMPLES] + sent[LEAT_PRW_HISTOGRAMS];
     bool given_up = res->verdict == LEAT_PRW_GIVEN_UP;
-    char why[400];
 
     leat_count(h->samples, all - missing);
     leat_count(dropped_of(h, res->status), missing);
     if (s->request.v2 && res->verdict == LEAT_PRW_TAKEN)
         leat_count(h->exemplars, sent[LEAT_PRW_EXEMPLARS] - res->missing[LEAT_PRW_EXEMPLARS]);
-    snprintf(why, sizeof why, "%s%s", given_up ? "not delivered, no more retries left: " : "",
-             res->why != NULL ? res->why : "no reason given");
-    leat_prw_load_settle(&s->sent, lost_points(s, missing, all), given_up, res->code, why,
+    leat_prw_load_settle(&s->sent, lost_points(s, missing, all), given_up, res->code, res->why,
                          h->job_ended, h->arg);
 }
 

@@ -17,6 +17,7 @@ struct leat_prw_shard {
     uint32_t number; /* of its message in the encoder */
     struct leat_prw_load building, sent;
     size_t charged; /* to the scratch budget, for all of the above */
+    uint32_t added; /* counts up */
     bool sealed;    /* what is built takes no more */
     bool busy;      /* a request is under way */
     struct leat_prw_request request;

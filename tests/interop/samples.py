@@ -1,11 +1,17 @@
 """OTLP metrics as JSON, made from short calls, and one set of them with what Prometheus must make of each."""
 import math
-import struct
+import time
 
 from tsdb import series
 
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 SECOND = 1_000_000_000
+ZERO = 1e-128  # the threshold of a native histogram that names none
+
+
+def now():
+    """The present in nanoseconds, to the millisecond: what Prometheus keeps of a time."""
+    return time.time_ns() // 1_000_000 * 1_000_000
 
 
 def value(v):
@@ -100,14 +106,17 @@ class Everything:
     stored at that moment, `exemplars` what belongs to it."""
 
     def __init__(self, at, n=0):
-        self.at, self.ms, start = at, at // 1_000_000, at - (n + 1) * SECOND
+        self.at, self.ms, self.start = at, at // 1_000_000, at - (n + 1) * SECOND
         self.series, self.histograms, self.exemplars, self.metadata = {}, {}, {}, {}
         self.metrics = []
         self.n = n
-        self.numbers(start)
-        self.classic(start)
-        self.others(start)
+        self.numbers(self.start)
+        self.classic(self.start)
+        self.others(self.start)
         self.series[series("target_info", host_name="h1", cores="8", **IDENTITY)] = 1.0
+        # What counts up from its start: all but gauges and quantiles.
+        self.counting = {s for s in (*self.series, *self.histograms) if dict(s)["__name__"].startswith(
+            ("http_", "rpc_", "gc_")) and "quantile" not in dict(s)}
 
     def request(self):
         return request(self.metrics, RESOURCE, SCOPE)
@@ -184,10 +193,3 @@ class Everything:
         self.exemplars[both] = ids(3.0, at - 1000000)
         self.metadata["rpc_size_bytes"] = ("histogram", "", "bytes")
 
-
-ZERO = 1e-128
-
-
-def bits(v):
-    """A double for exact comparison: its 64 bits."""
-    return struct.unpack("<Q", struct.pack("<d", v))[0]

@@ -61,8 +61,29 @@ class Case(lib.Case):
             raise AssertionError(f"{e}\n" + "\n".join(differences(found, wished))) from None
 
 
-class Prometheus(peers.Peer):
+class Database(peers.Peer):
+    """What both have in common; `port` is set before it starts."""
+
+    ready = ""  # where it says that it is ready
+
+    def wait(self):
+        """Until it answers queries."""
+        return self.wait_ready(lambda: lib.get(self.port, self.ready).status == 200, f"port {self.port} is ready")
+
+    @property
+    def write(self):
+        return f"http://127.0.0.1:{self.port}/api/v1/write"
+
+    def metadata(self):
+        """{metric: ((type, help, unit), …)}; of Prometheus: of what it scrapes."""
+        return {name: tuple(sorted({(m["type"], m["help"], m.get("unit", "")) for m in all_of}))
+                for name, all_of in ask(self.port, "/api/v1/metadata").items()}
+
+
+class Prometheus(Database):
     """A receiver of remote write, and a scraper where jobs (YAML, a list) are given. `old` is Debian's version 2."""
+
+    ready = "/-/ready"
 
     def __init__(self, old=False, jobs="[]"):
         self.port, self.old = lib.free_port(), old
@@ -72,16 +93,8 @@ global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
 storage: {{exemplars: {{max_exemplars: 100000}}}}
 scrape_configs: {jobs}
 """, ("--config.file={config}", "--storage.tsdb.path={folder}/tsdb", f"--web.listen-address=127.0.0.1:{self.port}",
-            "--web.enable-remote-write-receiver", f"--enable-feature={features}"))
+            "--web.enable-remote-write-receiver", "--scrape.discovery-reload-interval=100ms", f"--enable-feature={features}"))
         self.wait()
-
-    def wait(self):
-        """Until it answers queries."""
-        return self.wait_ready(lambda: lib.get(self.port, "/-/ready").status == 200, "Prometheus is ready")
-
-    @property
-    def write(self):
-        return f"http://127.0.0.1:{self.port}/api/v1/write"
 
     def raw(self, at, selector='{__name__!=""}', back="1h"):
         """{series: [(milliseconds, value or histogram)]} of the samples as they are stored, up to a time in seconds."""
@@ -107,11 +120,6 @@ scrape_configs: {jobs}
     def targets(self):
         return ask(self.port, "/api/v1/targets")["activeTargets"]
 
-    def metadata(self):
-        """{metric: (type, help, unit)} of what is scraped."""
-        return {name: tuple(sorted({(m["type"], m["help"], m.get("unit", "")) for m in all_of}))
-                for name, all_of in ask(self.port, "/api/v1/metadata").items()}
-
 
 def native(h):
     """A native histogram of the query API: (count, sum, ((from, to, count), …))."""
@@ -130,20 +138,15 @@ def ranges(one, h):
     return found
 
 
-class VictoriaMetrics(peers.Peer):
+class VictoriaMetrics(Database):
+    ready = "/health"
+
     def __init__(self):
         self.port = lib.free_port()
         super().__init__("victoria-metrics", "", (
             "-storageDataPath={folder}/data", f"-httpListenAddr=127.0.0.1:{self.port}", "-retentionPeriod=30d",
             "-search.latencyOffset=0s", "-memory.allowedBytes=128MiB", "-enableMetadata", "-loggerLevel=WARN"))
         self.wait()
-
-    def wait(self):
-        return self.wait_ready(lambda: lib.get(self.port, "/health").status == 200, "VictoriaMetrics is ready")
-
-    @property
-    def write(self):
-        return f"http://127.0.0.1:{self.port}/api/v1/write"
 
     def raw(self, at=None, selector='{__name__!=""}'):
         """{series: [(milliseconds, value)]}; STALE where a series was ended."""
@@ -157,10 +160,6 @@ class VictoriaMetrics(peers.Peer):
             found.setdefault(key(s["metric"]), []).extend(
                 (t, STALE if v is None else float(v)) for t, v in zip(s["timestamps"], s["values"]))
         return {k: sorted(v, key=lambda one: one[0]) for k, v in found.items()}
-
-    def metadata(self):
-        return {name: tuple(sorted({(m["type"], m["help"], m.get("unit", "")) for m in all_of}))
-                for name, all_of in ask(self.port, "/api/v1/metadata").items()}
 
 
 LABELS = r'(?:[^"}]|"(?:\\.|[^"\\])*")*'
