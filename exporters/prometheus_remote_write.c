@@ -19,7 +19,8 @@ struct remote_write {
     struct leat_prw_pool *pool;
 };
 
-static struct leat_prw_encoder *make_encoder(const struct leat_prw_conf *conf, struct leat_err *err)
+static struct leat_prw_encoder *make_encoder(const struct leat_prw_conf *conf, bool zstd,
+                                             struct leat_err *err)
 {
     struct leat_prw_label *labels = leat_new_array(conf->external_labels.count + 1, sizeof *labels);
     const struct leat_prw_resource_conf *resource = &conf->resource_to_telemetry_conversion;
@@ -37,6 +38,7 @@ static struct leat_prw_encoder *make_encoder(const struct leat_prw_conf *conf, s
         .custom_buckets = conf->convert_explicit_histograms_to_nhcb,
         .keep_classic = conf->keep_classic_histograms,
         .cache_bytes = (size_t)conf->series_cache_size,
+        .squeeze = !zstd,
         .max_message =
             conf->max_batch_size_bytes > 0 ? (size_t)conf->max_batch_size_bytes : LEAT_PRW_REQUEST,
         .messages = leat_prw_shards(conf),
@@ -83,7 +85,7 @@ static int remote_write_open(void *self, const struct leat_env *env, struct leat
         .metadata_keys = &conf->include_metadata_keys,
     };
 
-    pool_env.encoder = make_encoder(conf, err);
+    pool_env.encoder = make_encoder(conf, zstd, err);
     if (pool_env.encoder == NULL)
         return -1;
     pool_env.sending = leat_prw_sending_new(&sending_env, err);

@@ -19,6 +19,7 @@ struct leat_prw_encoder {
     enum leat_prw_item_kind kind;
     uint32_t messages;
     size_t max_message;
+    bool squeeze;
     struct leat_prom_write *write; /* one for each message */
     struct leat_prw_label *external_labels;
     uint32_t nexternal_labels;
@@ -99,8 +100,11 @@ static struct leat_prom_feed_conf feed_conf(const struct leat_prw_encode_conf *c
 static void open_feed(struct leat_prw_encoder *e)
 {
     e->feed = leat_prom_feed_new(&e->conf);
-    for (uint32_t i = 0; i < e->messages; i++)
+    for (uint32_t i = 0; i < e->messages; i++) {
         leat_prom_write_init(&e->write[i], leat_prom_feed_store(e->feed), e->max_message);
+        if (e->squeeze && !leat_prw_encoder_is_v2(e))
+            leat_prom_write_squeeze(&e->write[i]);
+    }
 }
 
 static void close_feed(struct leat_prw_encoder *e)
@@ -119,6 +123,7 @@ struct leat_prw_encoder *leat_prw_encoder_new(const struct leat_prw_encode_conf 
     e->conf = feed_conf(conf);
     e->messages = conf->messages;
     e->max_message = conf->max_message;
+    e->squeeze = conf->squeeze;
     leat_text_init(&e->names, NAMES_MAX);
     e->write = leat_new_array(e->messages, sizeof *e->write);
     e->nexternal_labels = conf->nexternal_labels;
@@ -259,7 +264,7 @@ bool leat_prw_encoder_finish(struct leat_prw_encoder *e, uint32_t message, struc
                                           .samples = w->samples,
                                           .histograms = w->histograms,
                                           .exemplars = w->exemplars};
-    return leat_prom_write_finish(&e->write[message], ret);
+    return leat_prom_write_finish(&e->write[message], ret, &ret_what->squeezed);
 }
 
 void leat_prw_encoder_clear(struct leat_prw_encoder *e, uint32_t message, bool keep)

@@ -27,6 +27,7 @@ struct leat_prw_encode_conf {
     size_t cache_bytes;
     size_t max_message; /* bytes */
     uint32_t messages;  /* written at once */
+    bool squeeze;       /* they go out as snappy blocks */
 };
 
 struct leat_prw_encoder;
@@ -80,6 +81,7 @@ enum leat_prw_add leat_prw_encoder_add(struct leat_prw_encoder *e, uint32_t mess
 
 struct leat_prw_written {
     uint32_t series, samples, histograms, exemplars;
+    bool squeezed; /* it is a snappy block already */
 };
 bool leat_prw_encoder_empty(const struct leat_prw_encoder *e, uint32_t message);
 /* Bytes of memory that a message holds, finished or not. */

@@ -245,22 +245,40 @@ static bool make_headers(struct leat_prw_shard *s)
     return true;
 }
 
+/* The message as it goes out: compressed, if it is not yet. */
+static struct leat_buf *pack(const struct leat_prw_shared *h, struct leat_bytes message,
+                             bool squeezed, struct leat_budget *budget)
+{
+    struct leat_buf *body;
+    struct leat_err err;
+
+    if (!squeezed)
+        return leat_deflate(h->codecs, (enum leat_codec)h->codec, h->level, &message, 1, budget,
+                            &body, &err) == LEAT_CODEC_OK
+                   ? body
+                   : NULL;
+    body = leat_buf_new(budget, message.len);
+    if (body != NULL) {
+        memcpy(body->data, message.data, message.len);
+        body->len = message.len;
+    }
+    return body;
+}
+
 /* Where even one request cannot be charged, it is made all the same: otherwise those that fill the
  * budget would wait for each other. */
 static bool make_body(struct leat_prw_shard *s, struct leat_prw_written *ret_what)
 {
     struct leat_prw_shared *h = s->shared;
     struct leat_bytes message;
-    struct leat_err err;
     bool alone = leat_prw_sending_busy(h->sending) == 0;
 
     if (!leat_prw_encoder_finish(h->encoder, s->number, &message, ret_what))
         return false;
-    if (leat_deflate(h->codecs, (enum leat_codec)h->codec, h->level, &message, 1, h->scratch,
-                     &s->request.body, &err) == LEAT_CODEC_OK)
-        return true;
-    return alone && leat_deflate(h->codecs, (enum leat_codec)h->codec, h->level, &message, 1, NULL,
-                                 &s->request.body, &err) == LEAT_CODEC_OK;
+    s->request.body = pack(h, message, ret_what->squeezed, h->scratch);
+    if (s->request.body == NULL && alone)
+        s->request.body = pack(h, message, ret_what->squeezed, NULL);
+    return s->request.body != NULL;
 }
 
 bool leat_prw_shard_send(struct leat_prw_shard *s)

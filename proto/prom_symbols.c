@@ -4,13 +4,10 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/mem.h"
 #include "proto/wire.h"
 
 #define REQUEST_SYMBOLS 4 /* in Request */
 #define HEAD            16
-#define LOCAL_MIN       1024u
-#define BASE_MAX        (UINT32_C(1) << 31) /* then the numbers begin anew */
 
 void leat_prom_symbols_init(struct leat_prom_symbols *y, const struct leat_prom_store *store,
                             size_t max)
@@ -19,39 +16,21 @@ void leat_prom_symbols_init(struct leat_prom_symbols *y, const struct leat_prom_
     leat_text_init(&y->text, max);
 }
 
-static void forget_ids(struct leat_prom_symbols *y)
-{
-    leat_free(y->local);
-    y->local = NULL;
-    y->local_cap = 0;
-}
-
 void leat_prom_symbols_done(struct leat_prom_symbols *y)
 {
     leat_text_done(&y->text);
-    forget_ids(y);
-}
-
-static void begin_numbers(struct leat_prom_symbols *y)
-{
-    if (y->local_cap > 0)
-        memset(y->local, 0, y->local_cap * sizeof *y->local);
-    y->base = 0;
+    leat_prom_places_done(&y->numbers);
 }
 
 void leat_prom_symbols_clear(struct leat_prom_symbols *y, bool keep)
 {
     memset(y->texts, 0, sizeof y->texts);
-    y->base += y->count;
+    leat_prom_places_clear(&y->numbers, y->count);
     y->count = 0;
-    if (keep) {
+    if (keep)
         leat_text_clear(&y->text);
-    } else {
-        leat_text_done(&y->text);
-        forget_ids(y);
-    }
-    if (y->base >= BASE_MAX)
-        begin_numbers(y);
+    else
+        leat_prom_symbols_done(y);
 }
 
 bool leat_prom_symbols_begin(struct leat_prom_symbols *y)
@@ -71,35 +50,17 @@ bool leat_prom_symbols_follow(struct leat_prom_symbols *y, bool empty)
         return true;
     if (!empty)
         return false;
-    begin_numbers(y);
+    leat_prom_places_forget(&y->numbers);
     y->serial = now;
-    return true;
-}
-
-static bool local_room(struct leat_prom_symbols *y, uint32_t id)
-{
-    size_t cap = y->local_cap == 0 ? LOCAL_MIN : y->local_cap;
-    uint32_t *more;
-
-    while (cap <= id)
-        cap *= 2;
-    if (cap == y->local_cap)
-        return true;
-    more = leat_try_resize(y->local, cap * sizeof *more);
-    if (more == NULL)
-        return false;
-    memset(more + y->local_cap, 0, (cap - y->local_cap) * sizeof *more);
-    y->local = more;
-    y->local_cap = cap;
     return true;
 }
 
 bool leat_prom_symbols_add(struct leat_prom_symbols *y, const struct leat_prom_symbol *s)
 {
-    if (!local_room(y, s->id))
+    if (!leat_prom_places_room(&y->numbers, s->id))
         return false;
     leat_text_add(&y->text, s->bytes, s->len);
-    y->local[s->id] = y->base + ++y->count;
+    leat_prom_places_set(&y->numbers, s->id, ++y->count);
     return leat_text_ok(&y->text);
 }
 
@@ -132,8 +93,8 @@ void leat_prom_symbols_rewind(struct leat_prom_symbols *y, struct leat_prom_symb
 
     for (uint32_t i = 0; i < nrefs; i++) {
         uint32_t id = leat_prom_symbol_at(symbols, refs[i])->id;
-        if (id < y->local_cap && y->local[id] > y->base + mark.count)
-            y->local[id] = 0;
+        if (leat_prom_places_get(&y->numbers, id) > mark.count)
+            y->numbers.at[id] = 0;
     }
     for (size_t i = 0; i < LEAT_PROM_SYMBOLS_TEXTS; i++) {
         if (y->texts[i].number > mark.count)

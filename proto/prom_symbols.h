@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "proto/prom_places.h"
 #include "proto/prom_series.h"
 
 /* A string that the store does not have, lately written. */
@@ -19,10 +20,9 @@ struct leat_prom_symbols_text {
 struct leat_prom_symbols {
     struct leat_text text; /* the field `symbols`, as it goes into the request */
     const struct leat_prom_store *store;
-    uint32_t serial;      /* of the store, of the ids in `local` */
-    uint32_t base, count; /* number of symbol `id` = local[id] - base, if above 0 */
-    uint32_t *local;
-    size_t local_cap;
+    uint32_t serial; /* of the store, of the ids in `numbers` */
+    uint32_t count;
+    struct leat_prom_places numbers;
     struct leat_prom_symbols_text texts[LEAT_PROM_SYMBOLS_TEXTS];
 };
 
@@ -60,15 +60,15 @@ static inline bool leat_prom_symbols_number(struct leat_prom_symbols *y, const u
 {
     const struct leat_prom_symbol *s;
 
-    if (ref == 0) { /* the empty one */
-        *ret = 0;
+    *ret = 0;
+    if (ref == 0) /* the empty one */
         return true;
-    }
     s = leat_prom_symbol_at(symbols, ref);
-    if ((s->id >= y->local_cap || y->local[s->id] <= y->base) && !leat_prom_symbols_add(y, s))
-        return false;
-    *ret = y->local[s->id] - y->base;
-    return true;
+    *ret = leat_prom_places_get(&y->numbers, s->id);
+    if (*ret != 0)
+        return true;
+    *ret = y->count + 1;
+    return leat_prom_symbols_add(y, s);
 }
 
 #endif

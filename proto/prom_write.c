@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "proto/otlp_make.h"
 #include "proto/prom_exemplar.h"
 #include "proto/prom_order.h"
@@ -36,8 +37,18 @@ void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *sto
     leat_text_init(&w->scratch, LEAT_PROM_EXEMPLAR_BYTES);
 }
 
+void leat_prom_write_squeeze(struct leat_prom_write *w)
+{
+    LEAT_CHECK(w->version == LEAT_PROM_WRITE_1 && leat_prom_write_empty(w));
+    w->squeezes = true;
+    w->serial = leat_prom_store_serial(w->store);
+    leat_squeeze_init(&w->squeeze, w->max + LARGEST);
+}
+
 void leat_prom_write_done(struct leat_prom_write *w)
 {
+    leat_squeeze_done(&w->squeeze);
+    leat_prom_places_done(&w->places);
     leat_text_done(&w->body);
     leat_text_done(&w->tail);
     leat_text_done(&w->scratch);
@@ -46,8 +57,10 @@ void leat_prom_write_done(struct leat_prom_write *w)
 
 size_t leat_prom_write_memory(const struct leat_prom_write *w)
 {
-    return w->body.cap + w->symbols.text.cap + w->tail.cap + w->scratch.cap +
-           w->symbols.local_cap * sizeof *w->symbols.local;
+    size_t numbers = w->symbols.numbers.cap + w->places.cap;
+
+    return w->body.cap + leat_squeeze_memory(&w->squeeze) + w->symbols.text.cap + w->tail.cap +
+           w->scratch.cap + numbers * sizeof *w->places.at;
 }
 
 /* In 2.0 there is always the empty symbol. */
@@ -60,7 +73,7 @@ static size_t symbols_size(const struct leat_prom_write *w)
 
 size_t leat_prom_write_size(const struct leat_prom_write *w)
 {
-    return symbols_size(w) + w->body.len;
+    return w->squeezes ? w->squeeze.raw : symbols_size(w) + w->body.len;
 }
 
 /* --- small pieces */
@@ -299,6 +312,61 @@ static uint8_t *put_labels(const struct leat_prom_write *w, uint8_t *at,
     return at;
 }
 
+/* A label that stood in this request before is a copy. */
+static void squeeze_labels(struct leat_prom_write *w, const struct leat_prom_series *series)
+{
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    struct leat_squeeze *q = &w->squeeze;
+
+    for (uint32_t i = 0; i < series->nrefs; i++) {
+        const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
+        uint32_t before = leat_prom_places_get(&w->places, s->id), now = (uint32_t)q->raw + 1;
+        leat_prom_places_set(&w->places, s->id, now);
+        if (before != 0 && now - before <= LEAT_SQUEEZE_REACH)
+            leat_squeeze_again(q, before - 1, s->len);
+        else
+            leat_squeeze_add(q, s->bytes, s->len);
+    }
+}
+
+/* Each label of the series has a place. */
+static bool squeeze_room(struct leat_prom_write *w, const struct leat_prom_series *series)
+{
+    const uint8_t *symbols = leat_prom_store_symbols(w->store);
+    uint32_t most = 0;
+
+    if (w->serial != leat_prom_store_serial(w->store)) {
+        leat_prom_places_forget(&w->places);
+        w->serial = leat_prom_store_serial(w->store);
+    }
+    for (uint32_t i = 0; i < series->nrefs; i++) {
+        uint32_t id = leat_prom_symbol_at(symbols, series->refs[i])->id;
+        most = id > most ? id : most;
+    }
+    return most < w->places.cap || leat_prom_places_room(&w->places, most);
+}
+
+static enum leat_prom_write_result squeeze_series(struct leat_prom_write *w,
+                                                  const struct leat_prom_series *series,
+                                                  struct leat_bytes tail)
+{
+    size_t inner = series->label_bytes + tail.len;
+    size_t whole = 1 + leat_wire_varint_size(inner) + inner;
+    uint8_t head[HEAD], *end;
+
+    if (!fits(w, whole))
+        return LEAT_PROM_WRITE_FULL;
+    if (!squeeze_room(w, series) ||
+        !leat_squeeze_reserve(&w->squeeze, whole, (size_t)series->nrefs + 2))
+        return LEAT_PROM_WRITE_NO_MEMORY;
+    end = leat_wire_put_tag(head, REQUEST_SERIES_1, LEAT_BYTES);
+    end = leat_wire_put_varint(end, inner);
+    leat_squeeze_add(&w->squeeze, head, (size_t)(end - head));
+    squeeze_labels(w, series);
+    leat_squeeze_add(&w->squeeze, tail.data, tail.len);
+    return LEAT_PROM_WRITE_OK;
+}
+
 /* Adds a TimeSeries of 1.0: its labels, and `tail` behind them. */
 static enum leat_prom_write_result add_labels_and(struct leat_prom_write *w,
                                                   const struct leat_prom_series *series,
@@ -308,6 +376,8 @@ static enum leat_prom_write_result add_labels_and(struct leat_prom_write *w,
     size_t whole = 1 + leat_wire_varint_size(inner) + inner;
     uint8_t *at;
 
+    if (w->squeezes)
+        return squeeze_series(w, series, tail);
     if (!fits(w, whole))
         return LEAT_PROM_WRITE_FULL;
     if (!leat_text_reserve(&w->body, whole + SLACK)) {
@@ -441,6 +511,21 @@ enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
 
 /* --- metadata of 1.0 */
 
+static bool add_family(struct leat_prom_write *w, struct leat_bytes family)
+{
+    if (w->squeezes) {
+        if (!leat_squeeze_reserve(&w->squeeze, family.len, 1))
+            return false;
+        leat_squeeze_add(&w->squeeze, family.data, family.len);
+        return true;
+    }
+    leat_text_add(&w->body, family.data, family.len);
+    if (leat_text_ok(&w->body))
+        return true;
+    w->body.failed = false;
+    return false;
+}
+
 enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
                                                    const struct leat_prom_family *family)
 {
@@ -460,32 +545,44 @@ enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
         return LEAT_PROM_WRITE_NO_MEMORY;
     if (!fits(w, w->tail.len))
         return LEAT_PROM_WRITE_FULL;
-    leat_text_add(&w->body, w->tail.data, w->tail.len);
-    if (!leat_text_ok(&w->body)) {
-        w->body.failed = false;
+    if (!add_family(w, leat_text_bytes(&w->tail)))
         return LEAT_PROM_WRITE_NO_MEMORY;
-    }
     w->families++;
     return LEAT_PROM_WRITE_OK;
 }
 
 /* --- the whole request */
 
-bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret)
+/* What was written out of the order of its times must be there as it is to be put in order. */
+static bool put_in_order(struct leat_prom_write *w)
 {
-    struct leat_text *symbols;
-
-    if (w->disorder) {
-        if (!leat_prom_order(w->version, &w->body))
+    if (w->squeezes) {
+        leat_text_clear(&w->body);
+        if (!leat_squeeze_undo(leat_squeeze_finish(&w->squeeze), &w->body)) {
+            leat_text_clear(&w->body);
             return false;
-        w->disorder = false;
+        }
     }
+    return leat_prom_order(w->version, &w->body);
+}
+
+bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret, bool *ret_squeezed)
+{
+    struct leat_text *symbols = &w->symbols.text;
+
+    *ret_squeezed = w->squeezes && !w->disorder;
+    if (*ret_squeezed) {
+        *ret = leat_squeeze_finish(&w->squeeze);
+        return true;
+    }
+    if (w->disorder && !put_in_order(w))
+        return false;
+    w->disorder = w->squeezes;
     if (w->version == LEAT_PROM_WRITE_1) {
         *ret = leat_text_bytes(&w->body);
         return true;
     }
     /* Symbols come first: a receiver may read in one pass. */
-    symbols = &w->symbols.text;
     if (!leat_prom_symbols_begin(&w->symbols) || !leat_text_reserve(symbols, w->body.len)) {
         symbols->failed = false;
         return false;
@@ -508,6 +605,11 @@ void leat_prom_write_clear(struct leat_prom_write *w, bool keep)
 {
     w->series = w->samples = w->histograms = w->exemplars = w->families = 0;
     w->disorder = false;
+    if (keep)
+        leat_prom_places_clear(&w->places, (uint32_t)w->squeeze.raw + 1);
+    else
+        leat_prom_places_done(&w->places);
+    leat_squeeze_clear(&w->squeeze, keep);
     rest(&w->body, keep);
     rest(&w->tail, keep);
     rest(&w->scratch, keep);

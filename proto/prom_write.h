@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "proto/prom_map.h"
 #include "proto/prom_series.h"
+#include "proto/prom_squeeze.h"
 #include "proto/prom_symbols.h"
 
 /* Metadata of a metric family. */
@@ -30,6 +31,10 @@ struct leat_prom_write {
     enum leat_prom_message version;
     struct leat_prom_store *store;
     size_t max;
+    bool squeezes; /* 1.0: what would be in `body` is in `squeeze` */
+    struct leat_squeeze squeeze;
+    struct leat_prom_places places;   /* where each label stood last in the request, + 1 */
+    uint32_t serial;                  /* of the store, of the ids in `places` */
     bool disorder;                    /* a sample is older than one of its series before it */
     struct leat_text body;            /* the series */
     struct leat_text tail;            /* of a series, behind its labels */
@@ -47,6 +52,9 @@ enum leat_prom_write_result {
  * alone makes a larger request. The store outlives the writer. */
 void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *store, size_t max);
 void leat_prom_write_done(struct leat_prom_write *w);
+/* Before the first add, 1.0 only: requests are made as snappy blocks, and are never there
+ * uncompressed. `max` and leat_prom_write_size() still count them uncompressed. */
+void leat_prom_write_squeeze(struct leat_prom_write *w);
 
 /* Adds one sample of a series that came from the store since its last put. `family` may be NULL
  * (2.0 only). Other than OK: nothing is changed. */
@@ -67,10 +75,11 @@ static inline bool leat_prom_write_empty(const struct leat_prom_write *w)
     return w->series == 0 && w->families == 0;
 }
 
-/* The request, valid until the next call. Symbols of 2.0 are there once each, but for strings of
- * exemplars that are also in labels, or were not written lately. Samples of one series stand in the
- * order of their times. false: no memory, nothing changed. */
-bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret);
+/* The request, valid until the next call; as a snappy block if *ret_squeezed. Symbols of 2.0 are
+ * there once each, but for strings of exemplars that are also in labels, or were not written
+ * lately. Samples of one series stand in the order of their times. false: no memory, nothing
+ * changed. */
+bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret, bool *ret_squeezed);
 /* Begins the next one. `keep`: memory is kept for it. */
 void leat_prom_write_clear(struct leat_prom_write *w, bool keep);
 

@@ -131,8 +131,9 @@ struct sent {
 static void finish(struct leat_prom_write *w, struct sent *sent)
 {
     struct leat_bytes request;
+    bool squeezed;
 
-    LEAT_CHECK(leat_prom_write_finish(w, &request));
+    LEAT_CHECK(leat_prom_write_finish(w, &request, &squeezed));
     sent->bytes += request.len;
     sent->requests++;
     leat_prom_write_clear(w, true);
@@ -181,6 +182,8 @@ static void measure(enum leat_prom_message message, bool histogram, unsigned rou
     for (unsigned i = 0; i < n; i++)
         build(&requests[i], histogram, i * IN_REQUEST);
     leat_prom_write_init(&w, leat_prom_feed_store(f), REQUEST_SIZE);
+    if (message == LEAT_PROM_WRITE_1)
+        leat_prom_write_squeeze(&w);
     for (unsigned i = 0; i < rounds; i++) {
         double start = cpu_ns();
         sent = (struct sent){0, 0, 0};

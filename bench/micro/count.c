@@ -184,17 +184,20 @@ static void prom(void)
     struct leat_prom_write *w = &writers[at.message];
     struct leat_prom_item item;
     struct leat_bytes request;
+    bool squeezed;
 
     if (feeds[at.message] == NULL) {
         conf.message = at.message;
         feeds[at.message] = leat_prom_feed_new(&conf);
         leat_prom_write_init(w, leat_prom_feed_store(feeds[at.message]), 64 << 20);
+        if (at.message == LEAT_PROM_WRITE_1)
+            leat_prom_write_squeeze(w);
     }
     leat_prom_feed_begin(feeds[at.message], at.request, 0);
     while (leat_prom_feed_next(feeds[at.message], &item) == LEAT_PROM_FEED_SAMPLE)
         LEAT_CHECK(leat_prom_write_add(w, item.series, &item.sample, &item.family) ==
                    LEAT_PROM_WRITE_OK);
-    LEAT_CHECK(leat_prom_write_finish(w, &request) && w->series >= 1000);
+    LEAT_CHECK(leat_prom_write_finish(w, &request, &squeezed) && w->series >= 1000);
     leat_prom_write_clear(w, true);
 }
 

@@ -65,15 +65,18 @@ static bool of_zeros(const char *why)
 static void send_off(struct run *a)
 {
     struct leat_bytes request;
+    struct leat_text room;
     const char *why;
 
-    LEAT_CHECK(leat_prom_write_finish(&a->write, &request));
+    leat_text_init(&room, BYTES);
+    request = prom_read_finish(&a->write, &room);
     LEAT_CHECK(request.len == leat_prom_write_size(&a->write));
     LEAT_CHECK(request.len <= a->write.max || a->write.series <= 1);
     why = prom_read(a->conf.message, request, PROM_READ_ALL, &a->lines);
     if (why != NULL && !a->zeros)
         fprintf(stderr, "%s\n", why);
     LEAT_CHECK(why == NULL || (a->zeros && of_zeros(why)));
+    leat_text_done(&room);
     leat_prom_write_clear(&a->write, true);
 }
 
@@ -153,6 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     leat_text_init(&a.lines, BYTES);
     a.feed = leat_prom_feed_new(&a.conf);
     leat_prom_write_init(&a.write, leat_prom_feed_store(a.feed), sizes[data[3] & 3]);
+    if (a.conf.message == LEAT_PROM_WRITE_1 && data[3] & 4)
+        leat_prom_write_squeeze(&a.write);
     a.zeros = true;
     send(&a, in);
     a.zeros = false;

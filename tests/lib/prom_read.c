@@ -5,12 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "io/codec.h"
 #include "io/prometheus/write/v2/types.pb-c.h"
 #include "prometheus/remote.pb-c.h"
 
 typedef Prometheus__WriteRequest request_1;
 typedef Io__Prometheus__Write__V2__Request request_2;
+
+struct leat_bytes prom_read_finish(struct leat_prom_write *w, struct leat_text *room)
+{
+    struct leat_codecs *codecs;
+    struct leat_bytes request;
+    struct leat_buf *plain;
+    struct leat_err err;
+    bool squeezed;
+
+    LEAT_CHECK(leat_prom_write_finish(w, &request, &squeezed));
+    if (!squeezed)
+        return request;
+    codecs = leat_codecs_new();
+    LEAT_CHECK(leat_inflate(codecs, LEAT_CODEC_SNAPPY, request, room->max, NULL, &plain, &err) ==
+               LEAT_CODEC_OK);
+    leat_text_clear(room);
+    leat_text_add(room, plain->data, plain->len);
+    leat_buf_unref(plain);
+    leat_codecs_free(codecs);
+    return leat_text_bytes(room);
+}
 
 void prom_read_value(struct leat_text *out, double v)
 {

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
-#include "proto/prom_series.h"
+#include "proto/prom_write.h"
 
 /* What a series line has of 2.0's metadata and created timestamp. */
 enum prom_read_detail { PROM_READ_PLAIN, PROM_READ_ALL };
@@ -14,6 +14,10 @@ enum prom_read_detail { PROM_READ_PLAIN, PROM_READ_ALL };
  * symbols that are not used, do not exist or are there twice, spans that do not fit the deltas … */
 const char *prom_read(enum leat_prom_message message, struct leat_bytes request,
                       enum prom_read_detail detail, struct leat_text *out);
+
+/* The finished request of the writer as a message: a snappy block is inflated by the library.
+ * `room` holds it then. */
+struct leat_bytes prom_read_finish(struct leat_prom_write *w, struct leat_text *room);
 
 /* The lines in the order of their bytes. */
 void prom_read_sort(struct leat_text *lines);

@@ -247,7 +247,9 @@ static void with_memory(struct leat_prom_feed *f, struct leat_prom_write *w)
 {
     struct leat_prom_item item;
     enum leat_prom_feed_result r;
+    struct leat_text room;
     struct leat_bytes request;
+    bool squeezed;
 
     leat_prom_feed_begin(f, leat_text_bytes(&prom_rig.otlp), 0);
     while ((r = leat_prom_feed_next(f, &item)) != LEAT_PROM_FEED_END) {
@@ -262,11 +264,14 @@ static void with_memory(struct leat_prom_feed *f, struct leat_prom_write *w)
                LEAT_PROM_WRITE_NO_MEMORY)
             prom_rig.requests++;
     }
-    while (!leat_prom_write_finish(w, &request))
+    while (!leat_prom_write_finish(w, &request, &squeezed))
         prom_rig.requests++;
     leat_mem_fail_at(0);
     leat_text_clear(&prom_rig.got);
+    leat_text_init(&room, PROM_RIG_BYTES);
+    request = prom_read_finish(w, &room);
     assert_null(prom_read(prom_rig.conf.message, request, PROM_READ_ALL, &prom_rig.got));
+    leat_text_done(&room);
 }
 
 static void test_no_memory(void **state)
@@ -288,15 +293,16 @@ static void test_no_memory(void **state)
     prom_rig_number_point("k", "a", PROM_RIG_NOW - PROM_RIG_MS, 1); /* order is made */
     prom_rig_close_metric(0, false);
     prom_rig_close_resource();
-    for (int message = LEAT_PROM_WRITE_1; message <= LEAT_PROM_WRITE_2; message++) {
-        prom_rig.conf.message = (enum leat_prom_message)message;
-        prom_rig.conf.map.custom_buckets = prom_rig.conf.map.keep_classic =
-            message == LEAT_PROM_WRITE_2;
+    for (int way = 0; way < 3; way++) { /* 1.0, 1.0 squeezed, 2.0 */
+        prom_rig.conf.message = way < 2 ? LEAT_PROM_WRITE_1 : LEAT_PROM_WRITE_2;
+        prom_rig.conf.map.custom_buckets = prom_rig.conf.map.keep_classic = way == 2;
         prom_rig.requests = 1;
         for (uint64_t nth = 0; prom_rig.requests > 0; nth++) {
             struct leat_prom_feed *f = leat_prom_feed_new(&prom_rig.conf);
             struct leat_prom_write w;
             leat_prom_write_init(&w, leat_prom_feed_store(f), 3000000);
+            if (way == 1)
+                leat_prom_write_squeeze(&w);
             prom_rig.requests = nth == 0; /* how often there was none */
             leat_mem_fail_at(nth);
             with_memory(f, &w);

@@ -26,12 +26,15 @@ struct all {
 static void send_off(struct all *a)
 {
     struct leat_bytes request;
+    struct leat_text room;
     const char *why;
 
-    assert_true(leat_prom_write_finish(&a->write, &request));
+    leat_text_init(&room, BYTES);
+    request = prom_read_finish(&a->write, &room);
     why = prom_read(a->conf->message, request, PROM_READ_ALL, &a->lines);
     if (why != NULL)
         fail_msg("%s", why);
+    leat_text_done(&room);
     leat_prom_write_clear(&a->write, true);
 }
 
@@ -76,7 +79,7 @@ static void compare(struct all *a, struct leat_bytes otlp)
     leat_text_done(&lines);
 }
 
-static uint32_t run(const struct leat_prom_feed_conf *conf, uint64_t seed)
+static uint32_t run(const struct leat_prom_feed_conf *conf, bool squeeze, size_t max, uint64_t seed)
 {
     struct otlp_random r = {seed};
     struct all a = {.conf = conf, .feed = leat_prom_feed_new(conf)};
@@ -89,7 +92,9 @@ static uint32_t run(const struct leat_prom_feed_conf *conf, uint64_t seed)
     leat_text_init(&a.lines, BYTES);
     leat_text_init(&plain, BYTES);
     leat_text_init(&otlp, BYTES);
-    leat_prom_write_init(&a.write, leat_prom_feed_store(a.feed), 3000);
+    leat_prom_write_init(&a.write, leat_prom_feed_store(a.feed), max);
+    if (squeeze)
+        leat_prom_write_squeeze(&a.write);
     for (int i = 0; i < ROUNDS; i++) {
         m = prom_naive_request(&r);
         leat_text_clear(&plain);
@@ -116,7 +121,18 @@ static void test_1(void **state)
                                              .cache_bytes = LEAT_PROM_STORE_MIN};
 
     (void)state;
-    assert_true(run(&conf, 1) > ROUNDS);
+    assert_true(run(&conf, false, 3000, 1) > ROUNDS);
+}
+
+/* Small requests, and such as reach farther back than a copy may. */
+static void test_1_squeezed(void **state)
+{
+    const struct leat_prom_feed_conf conf = {.target_info = true,
+                                             .cache_bytes = LEAT_PROM_STORE_MIN};
+
+    (void)state;
+    assert_true(run(&conf, true, 3000, 4) > ROUNDS);
+    assert_true(run(&conf, true, 3000000, 5) > ROUNDS);
 }
 
 static void test_2(void **state)
@@ -128,7 +144,7 @@ static void test_2(void **state)
                                              .map = {.custom_buckets = true}};
 
     (void)state;
-    assert_true(run(&conf, 2) > ROUNDS);
+    assert_true(run(&conf, false, 3000, 2) > ROUNDS);
 }
 
 static void test_2_as_it_is(void **state)
@@ -141,13 +157,14 @@ static void test_2_as_it_is(void **state)
         .map = {.custom_buckets = true, .keep_classic = true}};
 
     (void)state;
-    assert_true(run(&conf, 3) > ROUNDS);
+    assert_true(run(&conf, false, 3000, 3) > ROUNDS);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_1),
+        cmocka_unit_test(test_1_squeezed),
         cmocka_unit_test(test_2),
         cmocka_unit_test(test_2_as_it_is),
     };
