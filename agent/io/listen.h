@@ -8,10 +8,14 @@
 struct leat_tls;
 struct leat_listener;
 
+/* Which addresses "localhost", "" and names mean. */
+enum leat_ip { LEAT_IP_BOTH, LEAT_IP_4, LEAT_IP_6 };
+
 struct leat_listen_conf {
     const char *endpoint; /* "localhost:4317" (both loopbacks), "0.0.0.0:4317", ":4317", "[::]:0", a
                              path when unix */
     bool unix_socket;
+    enum leat_ip ip;
     uint32_t permissions; /* of a Unix socket; 0: 0660 */
     struct leat_tls *tls; /* NULL: in the clear; must outlive the listener */
     uint32_t max_conns;   /* 0: no limit; above it new connections are closed at once and counted */
@@ -19,6 +23,8 @@ struct leat_listen_conf {
      * binds, the others follow. They share out its connections too: each goes to the worker that
      * has the fewest. NULL: no sharing. */
     const char *share;
+    uint64_t
+        buffer; /* SO_RCVBUF of accepted connections, as far as the kernel goes; 0: its choice */
 };
 
 /* Starts listening on all addresses the endpoint means; `accept` gets each new connection and must
