@@ -2,6 +2,7 @@
 #include "exporters/file_group.h"
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "exporters/file_out.h"

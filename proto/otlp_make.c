@@ -109,6 +109,30 @@ void leat_make_string(struct leat_make *m, uint32_t field, const char *s)
     leat_make_bytes(m, field, leat_bytes_str(s));
 }
 
+void leat_make_packed_varints(struct leat_make *m, uint32_t field, const uint64_t *v, uint32_t n)
+{
+    size_t len = 0;
+    uint8_t *at;
+
+    if (n == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        len += leat_wire_varint_size(v[i]);
+    at = room(m, HEAD_MAX + len);
+    if (at == NULL)
+        return;
+    at = leat_wire_put_tag(at, field, LEAT_BYTES);
+    at = leat_wire_put_varint(at, len);
+    for (uint32_t i = 0; i < n; i++)
+        at = leat_wire_put_varint(at, v[i]);
+    filled(m, at);
+}
+
+void leat_make_raw(struct leat_make *m, struct leat_bytes fields)
+{
+    leat_text_add(m->out, fields.data, fields.len);
+}
+
 /* KeyValue: key = 1, value = 2. */
 static void attr_open(struct leat_make *m, uint32_t field, const char *key)
 {

@@ -27,6 +27,10 @@ void leat_make_fixed64(struct leat_make *m, uint32_t field, uint64_t v);
 void leat_make_double(struct leat_make *m, uint32_t field, double v);
 void leat_make_bytes(struct leat_make *m, uint32_t field, struct leat_bytes b);
 void leat_make_string(struct leat_make *m, uint32_t field, const char *s);
+/* A repeated field of varints, packed; nothing when n is 0. */
+void leat_make_packed_varints(struct leat_make *m, uint32_t field, const uint64_t *v, uint32_t n);
+/* Whole fields of another message, tags included, as they stand. */
+void leat_make_raw(struct leat_make *m, struct leat_bytes fields);
 /* A KeyValue {key, value.string_value / int_value / double_value / bool_value} as sub-message
  * `field`. */
 void leat_make_attr_string(struct leat_make *m, uint32_t field, const char *key, const char *value);

@@ -1,10 +1,9 @@
 /* A map from byte strings to pointers: open addressing, linear probing, backward-shift removal. */
 #include "base/map.h"
 
-#include <pthread.h>
-#include <sys/random.h>
+#include <string.h>
 
-#include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 struct slot {
@@ -19,65 +18,6 @@ struct leat_map {
     size_t cap; /* a power of two, or 0 */
     size_t count, max;
 };
-
-static uint64_t hash_key[2];
-static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
-
-static void choose_key(void)
-{
-    if (getrandom(hash_key, sizeof hash_key, 0) != (ssize_t)sizeof hash_key)
-        hash_key[0] = leat_random();
-}
-
-static inline uint64_t rotl(uint64_t x, int b)
-{
-    return x << b | x >> (64 - b);
-}
-
-static inline void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
-}
-
-/* SipHash-1-3: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with fewer rounds.
- */
-uint64_t leat_hash(struct leat_bytes data)
-{
-    uint64_t v[4], word;
-    size_t i;
-
-    pthread_once(&hash_once, choose_key);
-    v[0] = hash_key[0] ^ UINT64_C(0x736f6d6570736575);
-    v[1] = hash_key[1] ^ UINT64_C(0x646f72616e646f6d);
-    v[2] = hash_key[0] ^ UINT64_C(0x6c7967656e657261);
-    v[3] = hash_key[1] ^ UINT64_C(0x7465646279746573);
-    for (i = 0; i + 8 <= data.len; i += 8) {
-        memcpy(&word, data.data + i, 8);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    word = (uint64_t)data.len << 56;
-    for (size_t k = 0; i + k < data.len; k++)
-        word |= (uint64_t)data.data[i + k] << (8 * k);
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
-    v[2] ^= 0xff;
-    sip_round(v);
-    sip_round(v);
-    sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
 
 struct leat_map *leat_map_try_new(size_t max)
 {

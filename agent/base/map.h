@@ -26,7 +26,4 @@ size_t leat_map_count(const struct leat_map *m);
 bool leat_map_next(const struct leat_map *m, size_t *cursor, struct leat_bytes *ret_key,
                    void **ret_value);
 
-/* The keyed hash alone (the key is chosen once per process). */
-uint64_t leat_hash(struct leat_bytes data);
-
 #endif

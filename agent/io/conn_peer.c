@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/map.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/share.h"
 #include "io/conn_internal.h"

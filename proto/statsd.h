@@ -1,0 +1,86 @@
+/* The StatsD line protocol with everything DogStatsD added, read where it lies.
+ *
+ *   line    = name ":" value *( ":" value ) "|" type *( "|" part )
+ *   type    = "c" / "g" / "ms" / "h" / "d" / "s"           ; case counts
+ *   part    = "@" rate / "#" tag *( "," tag ) / "c:" container / "T" unix-seconds
+ *           / "e:" external-data / "card:" cardinality     ; any order, the last of a kind counts
+ *   event   = "_e{" title-bytes "," text-bytes "}:" title "|" text *( "|" field )
+ *   check   = "_sc|" name "|" status *( "|" field )
+ *
+ * Lines end with LF, CR LF or the end of the bytes. A bad part never costs the line, a bad line
+ * never costs the packet: each is counted by its reason.
+ *
+ * Sources: github.com/statsd/statsd docs/metric_types.md; docs.datadoghq.com "Datagram Format"
+ * (protocol v1.0 to v1.6). */
+#ifndef LEAT_PROTO_STATSD_H
+#define LEAT_PROTO_STATSD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/* Longer names cost their line; longer tags are cut before the first tag that does not fit. */
+#define LEAT_STATSD_NAME_MAX      512  /* bytes of a metric's name */
+#define LEAT_STATSD_TAGS_MAX      4096 /* bytes of all tags of a line */
+#define LEAT_STATSD_CONTAINER_MAX 256  /* bytes of a container id */
+
+enum leat_statsd_type {
+    LEAT_STATSD_COUNTER,      /* c */
+    LEAT_STATSD_GAUGE,        /* g */
+    LEAT_STATSD_TIMING,       /* ms */
+    LEAT_STATSD_HISTOGRAM,    /* h */
+    LEAT_STATSD_DISTRIBUTION, /* d */
+    LEAT_STATSD_SET,          /* s */
+    LEAT_STATSD_TYPES
+};
+/* "counter", "gauge", "timing", "histogram", "distribution", "set". */
+extern const char *const leat_statsd_type_names[LEAT_STATSD_TYPES];
+
+/* What was wrong. Each is counted once for the line, value or part it is about. */
+enum leat_statsd_fault {
+    /* The line is lost. */
+    LEAT_STATSD_NO_NAME,   /* nothing before the first ':' */
+    LEAT_STATSD_NO_VALUE,  /* no ':' or nothing after it */
+    LEAT_STATSD_NO_TYPE,   /* no '|' after the value, or nothing after it */
+    LEAT_STATSD_BAD_TYPE,  /* a type that does not exist */
+    LEAT_STATSD_LONG_NAME, /* over LEAT_STATSD_NAME_MAX */
+    LEAT_STATSD_BAD_EVENT, /* _e{…} that does not hold together */
+    LEAT_STATSD_BAD_CHECK, /* _sc without name or with a status that is no 0 to 3 */
+    /* The value is lost; others of the same line are kept. */
+    LEAT_STATSD_BAD_VALUE,  /* no number */
+    LEAT_STATSD_NOT_FINITE, /* NaN or infinite */
+    /* The part is lost, the line is kept. */
+    LEAT_STATSD_BAD_RATE,      /* no number in (0, 1], or below LEAT_STATSD_RATE_MIN */
+    LEAT_STATSD_BAD_TAG,       /* without key, or without value and not enable_simple_tags */
+    LEAT_STATSD_LONG_TAGS,     /* over LEAT_STATSD_TAGS_MAX, or too many: the rest is lost */
+    LEAT_STATSD_BAD_TIMESTAMP, /* no number, or on a type that has none */
+    LEAT_STATSD_BAD_CONTAINER, /* empty or over LEAT_STATSD_CONTAINER_MAX */
+    LEAT_STATSD_EMPTY_PART,    /* "||" */
+    LEAT_STATSD_UNKNOWN_PART,
+    /* Nothing is lost. */
+    LEAT_STATSD_NOT_UTF8, /* bytes were replaced by U+FFFD */
+    LEAT_STATSD_FAULTS
+};
+/* Words for the label of a metric: "no_name", "bad_rate", … */
+extern const char *const leat_statsd_fault_names[LEAT_STATSD_FAULTS];
+
+#define LEAT_STATSD_RATE_MIN 1e-9 /* one sample then stands for 10^9 */
+
+/* An event or a service check. All bytes lie in the line. */
+struct leat_statsd_notice {
+    bool check;                 /* a service check; else an event */
+    uint8_t status;             /* check: 0 ok, 1 warning, 2 critical, 3 unknown */
+    struct leat_bytes name;     /* check: its name; event: its title */
+    struct leat_bytes text;     /* check: m:; event: its text. Line breaks are written "\n" */
+    struct leat_bytes host;     /* h: */
+    struct leat_bytes key;      /* k: aggregation key */
+    struct leat_bytes priority; /* p: */
+    struct leat_bytes source;   /* s: source type name */
+    struct leat_bytes alert;    /* t: error, warning, info or success */
+    struct leat_bytes tags;     /* after '#', without it */
+    struct leat_bytes container;
+    int64_t time; /* d:, in seconds since 1970; 0: none */
+};
+
+#endif
