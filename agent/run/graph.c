@@ -58,6 +58,7 @@ struct leat_graph {
     struct node **order; /* as they were opened */
     size_t nopen;
     struct leat_auth_finder auth;
+    uint32_t under_way; /* mails between the instances of one component */
     uint32_t undrained;
     bool senders_told;
     void (*drained)(void *arg);
@@ -184,6 +185,8 @@ static void init_node(struct leat_graph *g, struct node *n, const struct leat_pl
         .worker = g->env.worker,
         .workers = c->single ? 1 : g->env.workers,
         .promise = LEAT_PROMISE_DELIVERED,
+        .mailbox = g->env.mailbox,
+        .under_way = &g->under_way,
     };
     if (c->kind == LEAT_EXTENSION)
         return;
@@ -236,6 +239,8 @@ static int open_node(struct leat_graph *g, struct node *n, struct leat_err *err)
 
     if (n->open || n->elsewhere)
         return 0;
+    if (g->env.first != NULL)
+        n->env.first = g->env.first->nodes[n - g->nodes].self;
     n->self = leat_new(c->self_size);
     if (c->open != NULL && c->open(n->self, &n->env, err) < 0) {
         leat_free(n->self);
@@ -530,7 +535,7 @@ void leat_graph_close(struct leat_graph *g)
 
 uint32_t leat_graph_under_way(const struct leat_graph *g)
 {
-    uint32_t n = 0;
+    uint32_t n = g->under_way;
 
     for (size_t i = 0; i < g->nroutes; i++)
         n += g->routes[i]->under_way;
