@@ -23,8 +23,8 @@ struct leat_statsd_rules;
 struct leat_statsd_table;
 
 #define LEAT_STATSD_IDLE_PASSES  10  /* passes without a sample after which a series is forgotten */
-#define LEAT_STATSD_GAUGE_PASSES 360 /* the same for gauges, whose value a delta may need */
-#define LEAT_STATSD_CLIENTS      65536 /* addresses in a table; samples of others overflow */
+#define LEAT_STATSD_GAUGE_PASSES 240 /* the same for gauges, whose value a delta may need */
+#define LEAT_STATSD_CLIENTS      65535 /* addresses in a table; samples of others overflow */
 
 /* Why samples (or events) that were read well are not in any point. */
 enum leat_statsd_drop {
