@@ -300,20 +300,12 @@ static const uint8_t *read_parts(struct leat_statsd_reader *r, const uint8_t *at
 
 /* --- lines */
 
-/* By the letter; 'm' stands for "ms". */
-#define NO_TYPE LEAT_STATSD_TYPES
-static inline unsigned type_of(uint8_t letter)
-{
-    static const uint8_t behind[32] = {
-        /* one more, so that 0 is none */
-        ['c' & 31] = LEAT_STATSD_COUNTER + 1,      ['g' & 31] = LEAT_STATSD_GAUGE + 1,
-        ['m' & 31] = LEAT_STATSD_TIMING + 1,       ['h' & 31] = LEAT_STATSD_HISTOGRAM + 1,
-        ['d' & 31] = LEAT_STATSD_DISTRIBUTION + 1, ['s' & 31] = LEAT_STATSD_SET + 1,
-    };
-    unsigned type = letter >= 'a' && letter <= 'z' ? behind[letter & 31] : 0;
-
-    return type == 0 ? NO_TYPE : type - 1;
-}
+/* By the first letter: one more than the type, so that 0 is none; 'm' stands for "ms". */
+static const uint8_t types[256] = {
+    ['c'] = LEAT_STATSD_COUNTER + 1,      ['g'] = LEAT_STATSD_GAUGE + 1,
+    ['m'] = LEAT_STATSD_TIMING + 1,       ['h'] = LEAT_STATSD_HISTOGRAM + 1,
+    ['d'] = LEAT_STATSD_DISTRIBUTION + 1, ['s'] = LEAT_STATSD_SET + 1,
+};
 
 /* The line from `at` is lost. Returns where it ends. */
 static const uint8_t *lost(struct leat_statsd_reader *r, const uint8_t *at,
@@ -338,14 +330,13 @@ static const uint8_t *keep_notice(struct leat_statsd_reader *r, const uint8_t *a
     line->name = at;
     line->values_end = before_cr(at, to, r->end);
     line->flags = LEAT_STATSD_NOTICE;
+    line->type = LEAT_STATSD_TYPES;
     return to;
 }
 
 /* From the '|' after the values. Returns where the line ends; *ret_lost: it is not to be used. */
-static inline __attribute__((always_inline)) const uint8_t *read_type(struct leat_statsd_reader *r,
-                                                                      const uint8_t *at,
-                                                                      struct leat_statsd_line *line,
-                                                                      bool quick, bool *ret_lost)
+static const uint8_t *read_type(struct leat_statsd_reader *r, const uint8_t *at,
+                                struct leat_statsd_line *line, bool *ret_lost)
 {
     const uint8_t *end = r->end;
     unsigned type;
@@ -353,15 +344,15 @@ static inline __attribute__((always_inline)) const uint8_t *read_type(struct lea
     *ret_lost = true;
     if (++at == end || *at == '\n' || *at == '\r' || *at == '|')
         return lost(r, at, LEAT_STATSD_NO_TYPE);
-    type = type_of(*at);
-    if (type == LEAT_STATSD_TIMING && (++at == end || *at != 's'))
+    type = types[*at];
+    if (type == LEAT_STATSD_TIMING + 1 && (++at == end || *at != 's'))
         return lost(r, at, LEAT_STATSD_BAD_TYPE);
     at++;
-    if (type == NO_TYPE ||
+    if (type == 0 ||
         (at < end && *at != '\n' && *at != '|' && line_end(at, end) != at + (*at == '\r')))
         return lost(r, at, LEAT_STATSD_BAD_TYPE);
-    line->type = (uint8_t)type;
-    if (!quick && type != LEAT_STATSD_SET)
+    line->type = (uint8_t)(type - 1);
+    if (line->type != LEAT_STATSD_SET)
         first_value(r, line);
     *ret_lost = false;
     line->tail_len = 0;
@@ -370,15 +361,13 @@ static inline __attribute__((always_inline)) const uint8_t *read_type(struct lea
     return at < end && *at == '\r' ? at + 1 : at;
 }
 
-/* One line, from its first byte to its line feed or the end, which is returned. */
-static inline __attribute__((always_inline)) const uint8_t *read_line(struct leat_statsd_reader *r,
-                                                                      const uint8_t *at,
-                                                                      struct leat_statsd_line *line,
-                                                                      bool *ret_lost)
+/* Any line, from its first byte to its line feed or the end, which is returned. */
+static __attribute__((noinline)) const uint8_t *read_line(struct leat_statsd_reader *r,
+                                                          const uint8_t *at,
+                                                          struct leat_statsd_line *line,
+                                                          bool *ret_lost)
 {
-    const uint8_t *end = r->end, *bar;
-    const uint8_t *colon = find(at, end, ':', '|');
-    bool quick;
+    const uint8_t *end = r->end, *colon = find(at, end, ':', '|'), *bar;
 
     *ret_lost = true;
     if (*at == '_' && is_notice(at, end)) {
@@ -392,39 +381,73 @@ static inline __attribute__((always_inline)) const uint8_t *read_line(struct lea
     line->name = at;
     line->name_len = (uint16_t)(colon - at);
     line->weight = 1;
+    line->flags = 0;
     line->values = at = colon + 1;
-    bar = end - at >= QUICK_LEFT ? quick_value(at, line) : NULL;
-    quick = bar != NULL;
-    if (!quick) {
-        line->flags = 0;
-        bar = find(at, end, '|', '|');
-        if (bar == at)
-            return lost(r, at, LEAT_STATSD_NO_VALUE);
-        if (bar == end || *bar != '|')
-            return lost(r, at, LEAT_STATSD_NO_TYPE);
-    }
+    line->values_end = bar = find(at, end, '|', '|');
+    if (bar == at)
+        return lost(r, at, LEAT_STATSD_NO_VALUE);
+    if (bar == end || *bar != '|')
+        return lost(r, at, LEAT_STATSD_NO_TYPE);
+    return read_type(r, bar, line, ret_lost);
+}
+
+/* A line as clients write most of them. Returns where it ends, or NULL: it is for read_line(),
+ * which knows what is wrong with it. So much is left after the colon that nothing here can be
+ * beyond the end. */
+static inline __attribute__((always_inline)) const uint8_t *
+quick_line(struct leat_statsd_reader *r, const uint8_t *at, const uint8_t *end,
+           struct leat_statsd_line *line)
+{
+    const uint8_t *colon = find(at, end, ':', '|'), *bar;
+    unsigned type;
+
+    if (end - colon < QUICK_LEFT || *colon != ':' || colon - at - 1 >= LEAT_STATSD_NAME_MAX ||
+        *at == '_')
+        return NULL;
+    bar = quick_value(colon + 1, line);
+    if (bar == NULL)
+        return NULL;
+    line->name = at;
+    line->name_len = (uint16_t)(colon - at);
+    line->values = colon + 1;
     line->values_end = bar;
-    return read_type(r, bar, line, quick, ret_lost);
+    line->weight = 1;
+    line->tail_len = 0;
+    type = types[bar[1]];
+    if (type == LEAT_STATSD_TIMING + 1 && *++bar == 'm')
+        type = bar[1] == 's' ? type : 0;
+    if (type == 0)
+        return NULL;
+    line->type = (uint8_t)(type - 1);
+    bar += 2;
+    if (*bar == '\n')
+        return bar;
+    return *bar == '|' ? read_parts(r, bar, line) : NULL;
 }
 
 uint32_t leat_statsd_read(struct leat_statsd_reader *r, struct leat_statsd_line *lines,
                           uint32_t max)
 {
-    const uint8_t *at = r->at;
+    const uint8_t *at = r->at, *end = r->end, *to;
+    uint64_t count = 0;
     uint32_t n = 0;
     bool gone;
 
     r->used = 0;
-    while (n < max && at < r->end && r->used <= LEAT_STATSD_SCRATCH - LEAT_STATSD_TAIL_MAX) {
-        if (*at == '\n' || (*at == '\r' && (at + 1 == r->end || at[1] == '\n'))) {
+    while (n < max && at < end && r->used <= LEAT_STATSD_SCRATCH - LEAT_STATSD_TAIL_MAX) {
+        if (*at <= '\r' && (*at == '\n' || (*at == '\r' && (at + 1 == end || at[1] == '\n')))) {
             at++;
             continue;
         }
-        r->lines++;
-        at = read_line(r, at, &lines[n], &gone);
+        count++;
+        to = quick_line(r, at, end, &lines[n]);
+        gone = false;
+        if (to == NULL)
+            to = read_line(r, at, &lines[n], &gone);
         n += !gone;
-        at += at < r->end;
+        at = to + (to < end);
     }
     r->at = at;
+    r->lines += count;
     return n;
 }

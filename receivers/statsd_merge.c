@@ -74,9 +74,10 @@ static void merge_series(struct leat_statsd_table *into, const struct leat_stats
     uint32_t client = leat_statsd_client_find(into, address);
     uint64_t head = leat_statsd_head_number(client, key.name.len, key.tail.len, key.type);
     struct leat_statsd_head *h =
-        client != 0 ? leat_statsd_find(into, leat_statsd_spelling(head, key.name, key.tail), head,
-                                       key.name, key.tail)
-                    : NULL;
+        client != 0
+            ? leat_statsd_find(into, leat_statsd_spelling(into->keys, head, key.name, key.tail),
+                               head, key.name, key.tail)
+            : NULL;
 
     merge_values(into,
                  h != NULL ? leat_statsd_series_of(into, h) : leat_statsd_series_get(into, &key),

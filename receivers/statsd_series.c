@@ -238,7 +238,7 @@ static struct leat_statsd_series *add_series(struct leat_statsd_table *t,
     if (client == 0)
         client = client_make(t, key->address);
     head = leat_statsd_head_number(client, key->name.len, key->tail.len, key->type);
-    hash = leat_statsd_spelling(head, key->name, key->tail);
+    hash = leat_statsd_spelling(t->keys, head, key->name, key->tail);
     if (client == 0 || !note(t, ref, hash, canon_hash(&t->tags, client, key->type))) {
         unmake(t, ref, key->type, series_size(key->name.len, key->tail.len));
         if (client != known)
@@ -263,7 +263,7 @@ struct leat_statsd_series *leat_statsd_series_get(struct leat_statsd_table *t,
     leat_statsd_tags_read(&t->tags, key->name, key->tail, t->rules->simple_tags);
     if (client != 0) {
         head = leat_statsd_head_number(client, key->name.len, key->tail.len, key->type);
-        hash = leat_statsd_spelling(head, key->name, key->tail);
+        hash = leat_statsd_spelling(t->keys, head, key->name, key->tail);
         h = leat_statsd_find(t, hash, head, key->name, key->tail);
         if (h != NULL)
             return leat_statsd_series_of(t, h);
@@ -281,8 +281,8 @@ static void forget_spelling(struct leat_statsd_table *t, const struct leat_stats
                             uint32_t ref)
 {
     uint64_t head = leat_statsd_head_of(h) & LEAT_STATSD_HEAD_MASK;
-    uint32_t hash =
-        leat_statsd_spelling(head, leat_statsd_head_name_bytes(h), leat_statsd_head_tail_bytes(h));
+    uint32_t hash = leat_statsd_spelling(t->keys, head, leat_statsd_head_name_bytes(h),
+                                         leat_statsd_head_tail_bytes(h));
 
     leat_statsd_index_remove(&t->spellings, hash, ref);
 }

@@ -71,6 +71,7 @@ struct leat_statsd_cursor {
 struct leat_statsd_table {
     const struct leat_statsd_rules *rules;
     struct leat_budget *budget;         /* may be NULL */
+    uint64_t keys[3];                   /* of the hash of spellings */
     struct leat_statsd_index spellings; /* by what stands in a line */
     struct leat_statsd_index canon;     /* by leat_statsd_tags_hash() */
     struct leat_statsd_index addresses; /* clients */
@@ -156,27 +157,38 @@ static inline uint64_t leat_statsd_head_of(const struct leat_statsd_head *h)
     return number;
 }
 
-/* Equal bytes; short ones without a call. */
+static inline uint64_t leat_statsd_word(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, 8);
+    return word;
+}
+
+/* Equal bytes; without a call, and some may be compared twice. */
 static inline bool leat_statsd_same(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    uint64_t x, y;
-
-    if (len < 8) {
-        for (size_t i = 0; i < len; i++) {
-            if (a[i] != b[i])
+    if (len >= 8) {
+        for (; len > 16; len -= 16) {
+            if (((leat_statsd_word(a) ^ leat_statsd_word(b)) |
+                 (leat_statsd_word(a + 8) ^ leat_statsd_word(b + 8))) != 0)
                 return false;
+            a += 16;
+            b += 16;
         }
-        return true;
+        if (len < 8) { /* some of what is behind us as well */
+            a -= 8 - len;
+            b -= 8 - len;
+            len = 8;
+        }
+        return ((leat_statsd_word(a) ^ leat_statsd_word(b)) |
+                (leat_statsd_word(a + len - 8) ^ leat_statsd_word(b + len - 8))) == 0;
     }
-    for (size_t i = 0; i + 8 < len; i += 8) {
-        memcpy(&x, a + i, 8);
-        memcpy(&y, b + i, 8);
-        if (x != y)
+    for (size_t i = 0; i < len; i++) {
+        if (a[i] != b[i])
             return false;
     }
-    memcpy(&x, a + len - 8, 8);
-    memcpy(&y, b + len - 8, 8);
-    return x == y;
+    return true;
 }
 
 /* Whether a series or an alias has this spelling. */
@@ -190,16 +202,50 @@ static inline bool leat_statsd_head_is(const struct leat_statsd_head *h, uint64_
            leat_statsd_same(key + name.len, tail.data, tail.len);
 }
 
-/* The hash of a spelling. */
-static inline uint32_t leat_statsd_spelling(uint64_t head, struct leat_bytes name,
-                                            struct leat_bytes tail)
+/* --- the hash of a spelling: by multiplication, as leat_hash_quick(), but without a call, for it
+ * is made of every line. Its keys come from the process's. */
+__extension__ typedef unsigned __int128 leat_statsd_wide;
+
+static inline uint64_t leat_statsd_fold(uint64_t a, uint64_t b)
 {
-    uint64_t h = leat_hash_quick(name);
+    leat_statsd_wide product = (leat_statsd_wide)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t leat_statsd_mix(const uint64_t keys[3], uint64_t h, const uint8_t *at,
+                                       size_t len)
+{
+    const uint8_t *end = at + len;
+    uint32_t head, foot;
+
+    if (len >= 16) {
+        for (; end - at > 16; at += 16)
+            h = leat_statsd_fold(leat_statsd_word(at) ^ keys[0], leat_statsd_word(at + 8) ^ h);
+        return leat_statsd_fold(leat_statsd_word(end - 16) ^ keys[1],
+                                leat_statsd_word(end - 8) ^ h);
+    }
+    if (len >= 8)
+        return leat_statsd_fold(leat_statsd_word(at) ^ keys[1], leat_statsd_word(end - 8) ^ h);
+    if (len >= 4) {
+        memcpy(&head, at, 4);
+        memcpy(&foot, end - 4, 4);
+        return leat_statsd_fold(head ^ keys[1], foot ^ h);
+    }
+    if (len == 0)
+        return h;
+    head = (uint32_t)at[0] << 16 | (uint32_t)at[len / 2] << 8 | at[len - 1];
+    return leat_statsd_fold(head ^ keys[1], h);
+}
+
+static inline uint32_t leat_statsd_spelling(const uint64_t keys[3], uint64_t head,
+                                            struct leat_bytes name, struct leat_bytes tail)
+{
+    uint64_t h = leat_statsd_mix(keys, head ^ keys[2], name.data, name.len);
 
     if (tail.len != 0)
-        h += leat_hash_quick(tail) * UINT64_C(0x9e3779b97f4a7c15);
-    h = (h ^ head) * UINT64_C(0xd6e8feb86659fd93);
-    return (uint32_t)(h >> 32) | 1; /* never an empty slot */
+        h = leat_statsd_mix(keys, h, tail.data, tail.len);
+    return (uint32_t)(leat_statsd_fold(h ^ keys[0], keys[1]) >> 32) | 1; /* never an empty slot */
 }
 
 /* The series or alias with this spelling, or NULL. */

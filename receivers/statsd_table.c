@@ -63,6 +63,8 @@ struct leat_statsd_table *leat_statsd_table_new(const struct leat_statsd_rules *
     t->budget = budget;
     t->nclients = 1;
     t->floor = now;
+    for (unsigned i = 0; i < 3; i++)
+        t->keys[i] = leat_hash(leat_bytes(&(uint8_t){(uint8_t)i}, 1));
     leat_statsd_index_init(&t->spellings, spellings_max(rules), budget);
     leat_statsd_index_init(&t->canon, rules->limit, budget);
     leat_statsd_index_init(&t->addresses, LEAT_STATSD_CLIENTS, budget);
@@ -121,8 +123,8 @@ static void take_overflow(struct leat_statsd_table *t, struct leat_statsd_series
         leat_statsd_observe_add(&t->over_observers, s->observer, sample);
 }
 
-static void take_value(struct leat_statsd_table *t, struct leat_statsd_series *s, unsigned type,
-                       const struct leat_statsd_sample *sample, bool sign)
+static inline void take_value(struct leat_statsd_table *t, struct leat_statsd_series *s,
+                              unsigned type, const struct leat_statsd_sample *sample, bool sign)
 {
     t->stats.samples++;
     s->head.flags |= LEAT_STATSD_TOUCHED;
@@ -143,6 +145,7 @@ static void take_value(struct leat_statsd_table *t, struct leat_statsd_series *s
 struct pending {
     uint64_t head;
     uint32_t hash;
+    uint32_t ref; /* what was found by the hash alone; 0: nothing */
 };
 
 static void count_faults(struct leat_statsd_table *t, const struct leat_statsd_head *h)
@@ -173,15 +176,28 @@ miss(struct leat_statsd_table *t, const struct leat_statsd_source *from,
     return s;
 }
 
+/* What a head has that is no plain series: bad tags, another spelling, bytes that were replaced. */
+#define ODD                                                                                        \
+    ((uint64_t)LEAT_STATSD_BAD_MAX << (16 + LEAT_STATSD_NAME_BITS) |                               \
+     (uint64_t)(LEAT_STATSD_ALIAS | LEAT_STATSD_UNCLEAN) << 48)
+
 static inline struct leat_statsd_series *find_series(struct leat_statsd_table *t,
                                                      const struct leat_statsd_source *from,
                                                      const struct leat_statsd_line *line,
                                                      const struct pending *p)
 {
-    struct leat_statsd_head *h =
-        leat_statsd_find(t, p->hash, p->head, leat_bytes(line->name, line->name_len),
-                         leat_bytes(line->tail, line->tail_len));
+    struct leat_bytes name = leat_bytes(line->name, line->name_len);
+    struct leat_bytes tail = leat_bytes(line->tail, line->tail_len);
+    struct leat_statsd_head *h = leat_statsd_at(&t->pool, p->ref);
+    uint64_t other = (leat_statsd_head_of(h) ^ p->head) & (LEAT_STATSD_HEAD_MASK | ODD);
 
+    if (other == 0 &&
+        leat_statsd_same((const uint8_t *)h + sizeof(struct leat_statsd_series), name.data,
+                         name.len) &&
+        leat_statsd_same((const uint8_t *)h + sizeof(struct leat_statsd_series) + name.len,
+                         tail.data, tail.len))
+        return (struct leat_statsd_series *)(void *)h;
+    h = leat_statsd_find(t, p->hash, p->head, name, tail);
     if (h == NULL)
         return miss(t, from, line);
     if (h->name >> LEAT_STATSD_NAME_BITS != 0 || (h->flags & LEAT_STATSD_UNCLEAN) != 0)
@@ -239,10 +255,12 @@ static void take_notice(struct leat_statsd_table *t, const struct leat_statsd_so
         t->stats.drops[notice.check ? LEAT_STATSD_DROP_CHECK : LEAT_STATSD_DROP_EVENT]++;
 }
 
-static inline void take_line(struct leat_statsd_table *t, const struct leat_statsd_source *from,
-                             const struct leat_statsd_line *line, const struct pending *p)
+/* A line that is more than one value of a counter. */
+static void take_other(struct leat_statsd_table *t, const struct leat_statsd_source *from,
+                       const struct leat_statsd_line *line, const struct pending *p)
 {
-    struct leat_statsd_sample sample;
+    struct leat_statsd_sample sample = {
+        .value = line->value, .weight = line->weight, .time = from->now};
     struct leat_statsd_series *s;
 
     if (line->flags & LEAT_STATSD_NOTICE) {
@@ -255,8 +273,6 @@ static inline void take_line(struct leat_statsd_table *t, const struct leat_stat
     }
     if ((line->flags & (LEAT_STATSD_SKIP | LEAT_STATSD_PACKED)) == LEAT_STATSD_SKIP)
         return; /* no value: no series */
-    sample = (struct leat_statsd_sample){
-        .value = line->value, .weight = line->weight, .time = from->now};
     s = find_series(t, from, line, p);
     if (line->type == LEAT_STATSD_SET)
         sample.hash =
@@ -265,6 +281,23 @@ static inline void take_line(struct leat_statsd_table *t, const struct leat_stat
         take_value(t, s, line->type, &sample, (line->flags & LEAT_STATSD_SIGNED) != 0);
     if (line->flags & LEAT_STATSD_PACKED)
         take_more(t, s, line, &sample);
+}
+
+static inline void take_line(struct leat_statsd_table *t, const struct leat_statsd_source *from,
+                             const struct leat_statsd_line *line, const struct pending *p)
+{
+    struct leat_statsd_series *s;
+
+    if (line->type != LEAT_STATSD_COUNTER ||
+        (line->flags & (LEAT_STATSD_SKIP | LEAT_STATSD_PACKED)) != 0) {
+        take_other(t, from, line, p);
+        return;
+    }
+    s = find_series(t, from, line, p);
+    s->head.flags |= LEAT_STATSD_TOUCHED;
+    s->number += line->value * line->weight;
+    t->stats.samples++;
+    t->stats.overflow[LEAT_STATSD_COUNTER] += (s->head.flags & LEAT_STATSD_OVER) != 0;
 }
 
 /* --- many lines */
@@ -280,20 +313,23 @@ static void use_client(struct leat_statsd_table *t, const uint8_t address[16])
 static inline void prepare(const struct leat_statsd_table *t, const struct leat_statsd_line *line,
                            struct pending *p)
 {
-    if (line->flags & LEAT_STATSD_NOTICE)
+    if (line->flags & LEAT_STATSD_NOTICE) {
+        *p = (struct pending){.hash = 0};
         return;
+    }
     p->head = leat_statsd_head_number(t->current, line->name_len, line->tail_len, line->type);
-    p->hash = leat_statsd_spelling(p->head, leat_bytes(line->name, line->name_len),
+    p->hash = leat_statsd_spelling(t->keys, p->head, leat_bytes(line->name, line->name_len),
                                    leat_bytes(line->tail, line->tail_len));
     __builtin_prefetch(&t->spellings.slots[p->hash & t->spellings.mask]);
 }
 
 /* The record is on its way to the cache before it is needed. */
-static inline void look_ahead(const struct leat_statsd_table *t, const struct pending *p)
+static inline void look_ahead(const struct leat_statsd_table *t, struct pending *p)
 {
     uint32_t at = p->hash, ref = leat_statsd_index_next(&t->spellings, p->hash, &at);
     const uint8_t *record = leat_statsd_at(&t->pool, ref);
 
+    p->ref = ref;
     __builtin_prefetch(record, 1);
     __builtin_prefetch(record + 64);
 }

@@ -1,7 +1,7 @@
 /* How long StatsD lines take from the datagram's bytes into the table, and from the table into
  * OTLP: CPU time of the thread, median and best of RUNS runs.
  *
- * bench_statsd [runs] */
+ * bench_statsd [runs [which]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,8 +157,12 @@ static void run(const struct load *l, unsigned runs)
 int main(int argc, char **argv)
 {
     long runs = argc > 1 ? strtol(argv[1], NULL, 10) : RUNS;
+    size_t only = argc > 2 ? strtoul(argv[2], NULL, 10) : SIZE_MAX;
 
-    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        if (only != SIZE_MAX && only != i)
+            continue;
         run(&loads[i], runs > 0 ? (unsigned)runs : RUNS);
+    }
     return 0;
 }
