@@ -119,6 +119,20 @@ quick_value(const uint8_t *at, struct leat_statsd_line *line)
     return at;
 }
 
+/* The same so near to the end that it must not be read there: of a copy. */
+static const uint8_t *last_value(const uint8_t *at, const uint8_t *end,
+                                 struct leat_statsd_line *line)
+{
+    uint8_t copy[QUICK_LEFT] = {0};
+    const uint8_t *bar;
+
+    if (end - at >= QUICK_LEFT)
+        return NULL; /* was tried where it lies */
+    memcpy(copy, at, (size_t)(end - at));
+    bar = quick_value(copy, line);
+    return bar != NULL ? at + (bar - copy) : NULL;
+}
+
 static bool value_of(struct leat_bytes text, uint64_t *faults, double *ret, bool *ret_signed)
 {
     enum leat_statsd_number n = leat_statsd_number(text, ret);
@@ -334,9 +348,10 @@ static const uint8_t *keep_notice(struct leat_statsd_reader *r, const uint8_t *a
     return to;
 }
 
-/* From the '|' after the values. Returns where the line ends; *ret_lost: it is not to be used. */
+/* From the '|' after the values, of which the first was read when `have`. Returns where the line
+ * ends; *ret_lost: it is not to be used. */
 static const uint8_t *read_type(struct leat_statsd_reader *r, const uint8_t *at,
-                                struct leat_statsd_line *line, bool *ret_lost)
+                                struct leat_statsd_line *line, bool have, bool *ret_lost)
 {
     const uint8_t *end = r->end;
     unsigned type;
@@ -352,7 +367,7 @@ static const uint8_t *read_type(struct leat_statsd_reader *r, const uint8_t *at,
         (at < end && *at != '\n' && *at != '|' && line_end(at, end) != at + (*at == '\r')))
         return lost(r, at, LEAT_STATSD_BAD_TYPE);
     line->type = (uint8_t)(type - 1);
-    if (line->type != LEAT_STATSD_SET)
+    if (!have && line->type != LEAT_STATSD_SET)
         first_value(r, line);
     *ret_lost = false;
     line->tail_len = 0;
@@ -368,6 +383,7 @@ static __attribute__((noinline)) const uint8_t *read_line(struct leat_statsd_rea
                                                           bool *ret_lost)
 {
     const uint8_t *end = r->end, *colon = find(at, end, ':', '|'), *bar;
+    bool have;
 
     *ret_lost = true;
     if (*at == '_' && is_notice(at, end)) {
@@ -383,12 +399,16 @@ static __attribute__((noinline)) const uint8_t *read_line(struct leat_statsd_rea
     line->weight = 1;
     line->flags = 0;
     line->values = at = colon + 1;
-    line->values_end = bar = find(at, end, '|', '|');
+    bar = last_value(at, end, line);
+    have = bar != NULL;
+    if (!have)
+        bar = find(at, end, '|', '|');
+    line->values_end = bar;
     if (bar == at)
         return lost(r, at, LEAT_STATSD_NO_VALUE);
     if (bar == end || *bar != '|')
         return lost(r, at, LEAT_STATSD_NO_TYPE);
-    return read_type(r, bar, line, ret_lost);
+    return read_type(r, bar, line, have, ret_lost);
 }
 
 /* A line as clients write most of them. Returns where it ends, or NULL: it is for read_line(),
@@ -401,8 +421,8 @@ quick_line(struct leat_statsd_reader *r, const uint8_t *at, const uint8_t *end,
     const uint8_t *colon = find(at, end, ':', '|'), *bar;
     unsigned type;
 
-    if (end - colon < QUICK_LEFT || *colon != ':' || colon - at - 1 >= LEAT_STATSD_NAME_MAX ||
-        *at == '_')
+    if (end - colon < QUICK_LEFT || *colon != ':' || *at == '_' ||
+        (size_t)(colon - at) - 1 >= LEAT_STATSD_NAME_MAX) /* 0 is beyond, too */
         return NULL;
     bar = quick_value(colon + 1, line);
     if (bar == NULL)

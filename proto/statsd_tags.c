@@ -94,9 +94,10 @@ static void put_container(struct leat_statsd_tags *t, struct leat_bytes text)
         const uint8_t *comma = memchr(text.data, ',', text.len);
         size_t len = comma != NULL ? (size_t)(comma - text.data) : text.len;
         struct leat_bytes id = leat_bytes(text.data, len);
+        bool inode = len >= 3 && memcmp(id.data, "in-", 3) == 0;
         if (len > 3 && memcmp(id.data, "ci-", 3) == 0)
             id = leat_bytes(id.data + 3, len - 3);
-        if (len > 0 && (len < 3 || memcmp(id.data, "in-", 3) != 0))
+        if (len > 0 && !inode)
             put(t, leat_bytes_str(CONTAINER_KEY), clean(t, id));
         if (comma == NULL)
             return;

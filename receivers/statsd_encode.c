@@ -7,9 +7,6 @@
 #include "base/text.h"
 #include "receivers/statsd_series.h"
 
-/* What users see as otel_scope_name; the collector's, so that dashboards go on. */
-#define SCOPE "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/statsdreceiver"
-
 #define CLOSING      64 /* bytes kept back for what is added as messages are closed */
 #define DELTA        1  /* AGGREGATION_TEMPORALITY_DELTA */
 #define FIELD_GAUGE  5  /* of Metric */
@@ -52,7 +49,7 @@ static void open_envelope(struct writer *w)
     leat_make_open(&w->make, 1);
     leat_make_open(&w->make, 2);
     leat_make_open(&w->make, 1);
-    leat_make_string(&w->make, 1, SCOPE);
+    leat_make_string(&w->make, 1, LEAT_STATSD_SCOPE);
     leat_make_string(&w->make, 2, LEAT_VERSION);
     leat_make_close(&w->make);
 }

@@ -2,6 +2,10 @@
 #ifndef LEAT_RECEIVERS_STATSD_SERIES_H
 #define LEAT_RECEIVERS_STATSD_SERIES_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/hash.h"
 #include "proto/statsd_tags.h"
 #include "receivers/statsd_index.h"
@@ -165,25 +169,36 @@ static inline uint64_t leat_statsd_word(const uint8_t *at)
     return word;
 }
 
-/* Equal bytes; without a call, and some may be compared twice. */
-static inline bool leat_statsd_same(const uint8_t *a, const uint8_t *b, size_t len)
+#ifdef __SSE2__
+static inline bool leat_statsd_same_16(const uint8_t *a, const uint8_t *b)
 {
-    if (len >= 8) {
-        for (; len > 16; len -= 16) {
-            if (((leat_statsd_word(a) ^ leat_statsd_word(b)) |
-                 (leat_statsd_word(a + 8) ^ leat_statsd_word(b + 8))) != 0)
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)a);
+    __m128i y = _mm_loadu_si128((const __m128i *)(const void *)b);
+
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(x, y)) == 0xffff;
+}
+#else
+static inline bool leat_statsd_same_16(const uint8_t *a, const uint8_t *b)
+{
+    return leat_statsd_word(a) == leat_statsd_word(b) &&
+           leat_statsd_word(a + 8) == leat_statsd_word(b + 8);
+}
+#endif
+
+/* Equal bytes; without a call, and some may be compared twice. */
+static inline __attribute__((always_inline)) bool leat_statsd_same(const uint8_t *a,
+                                                                   const uint8_t *b, size_t len)
+{
+    if (len >= 16) {
+        for (const uint8_t *last = a + len - 16; a < last; a += 16, b += 16, len -= 16) {
+            if (!leat_statsd_same_16(a, b))
                 return false;
-            a += 16;
-            b += 16;
         }
-        if (len < 8) { /* some of what is behind us as well */
-            a -= 8 - len;
-            b -= 8 - len;
-            len = 8;
-        }
-        return ((leat_statsd_word(a) ^ leat_statsd_word(b)) |
-                (leat_statsd_word(a + len - 8) ^ leat_statsd_word(b + len - 8))) == 0;
+        return leat_statsd_same_16(a + len - 16, b + len - 16);
     }
+    if (len >= 8)
+        return leat_statsd_word(a) == leat_statsd_word(b) &&
+               leat_statsd_word(a + len - 8) == leat_statsd_word(b + len - 8);
     for (size_t i = 0; i < len; i++) {
         if (a[i] != b[i])
             return false;
