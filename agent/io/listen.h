@@ -28,9 +28,10 @@ struct leat_listen_conf {
 };
 
 /* Starts listening on all addresses the endpoint means; `accept` gets each new connection and must
- * call leat_conn_handle() on it before it returns. A part of the file descriptors is kept back from
- * accepted connections (listen.c): above it they are closed at once, a few, and then accepting
- * pauses and tries again, without spinning. NULL and `err`: a sentence with address and reason. */
+ * call leat_conn_handle() on it (or leat_conn_abort()) before it returns. A part of the file
+ * descriptors is kept back from accepted connections (listen.c): above it they are closed at once,
+ * a few, and then accepting pauses and tries again, without spinning. NULL and `err`: a sentence
+ * with address and reason. */
 struct leat_listener *leat_listen(struct leat_loop *l, const struct leat_listen_conf *conf,
                                   void (*accept)(void *self, struct leat_conn *c), void *self,
                                   struct leat_err *err);
