@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/meter.h"
 #include "io/dgram.h"
+#include "receivers/statsd_conf.h"
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -88,10 +88,10 @@ static void on_packets(void *self, const struct leat_packet *packets, size_t n)
         }
         leat_statsd_feed(r, packets[i].from, data);
     }
-    leat_count(r->meters.packets, n);
-    leat_count(r->meters.bytes, bytes);
+    leat_statsd_count(r, LEAT_STATSD_PACKETS, n);
+    leat_statsd_count(r, LEAT_STATSD_BYTES, bytes);
     if (truncated > 0)
-        leat_count(r->meters.truncated, truncated);
+        leat_statsd_count(r, LEAT_STATSD_TRUNCATED, truncated);
     leat_statsd_fed(r);
 }
 
@@ -99,7 +99,7 @@ static void on_dropped(void *self, size_t nth, uint64_t n)
 {
     struct leat_statsd *r = self;
 
-    leat_count(r->meters.kernel_drops[nth], n);
+    leat_statsd_count_drops(r, nth, n);
     leat_warn(r->env->id,
               "the kernel has dropped %llu packets for want of room: raise socket_buffer_size (and "
               "net.core.rmem_max) or spread the senders over more ports",
@@ -112,7 +112,7 @@ static void warn_of_buffer(struct leat_statsd *r)
 {
     uint64_t got = leat_dgram_buffer(r->dgram);
 
-    if (r->conf->socket_buffer_size > got && !leat_statsd_transport(r->conf)->unix_socket)
+    if (r->conf->socket_buffer_size > got && leat_statsd_transport(r->conf)->family != AF_UNIX)
         leat_warn(r->env->id,
                   "the kernel allows a socket_buffer_size of %llu bytes only: raise "
                   "net.core.rmem_max",
@@ -124,14 +124,13 @@ static int open_dgram(struct leat_statsd *r, struct leat_err *err)
     static const struct leat_dgram_events events = {on_packets, on_dropped};
     const struct leat_statsd_transport *t = leat_statsd_transport(r->conf);
     struct leat_dgram_conf conf = {.endpoint = r->conf->endpoint,
-                                   .unix_socket = t->unix_socket,
-                                   .ip = t->ip,
+                                   .family = t->family,
                                    .permissions = leat_statsd_permissions(r->conf),
                                    .buffer = r->conf->socket_buffer_size,
                                    .share = r->env->id,
                                    .sources = !r->conf->ignore_host};
 
-    if (t->unix_socket && r->env->worker != 0)
+    if (t->family == AF_UNIX && r->env->worker != 0)
         return 0; /* one socket has one reader */
     r->dgram = leat_dgram_open(r->env->loop, &conf, &events, r, err);
     if (r->dgram == NULL)
@@ -188,20 +187,21 @@ static int statsd_open(void *self, const struct leat_env *env, struct leat_err *
         return -1;
     r->rules = first != NULL ? first->rules : rules;
     r->table = leat_statsd_table_new(r->rules, env->budget, leat_clock_wall());
-    leat_statsd_meters_open(r);
+    r->meters = leat_statsd_meters_new(r);
     if (env->next[LEAT_LOGS].take != NULL) {
-        r->out = leat_statsd_notices_new(r);
+        r->out = leat_statsd_notices_new(r, r->conf->table.enable_simple_tags);
         r->source.notice = leat_statsd_notices_take;
         r->source.arg = r;
     }
     if (open_sockets(r, err) < 0) {
         leat_statsd_let_go(r);
+        leat_statsd_meters_free(r->meters);
         leat_statsd_rules_free(rules);
         return -1;
     }
     r->receiving = true;
     if (first == NULL)
-        r->lead = leat_statsd_lead_new(r, rules);
+        r->lead = leat_statsd_lead_new(r, rules, r->conf->aggregation_interval);
     else
         leat_statsd_lead_join(first->lead, r);
     return 0;
@@ -265,6 +265,8 @@ static void statsd_close(void *self)
     else
         leat_statsd_answer(r);
     leat_statsd_plea_free(r);
+    leat_statsd_meters_free(r->meters);
+    r->meters = NULL;
     r->lead = NULL;
 }
 

@@ -6,28 +6,17 @@
 #define LEAT_RECEIVERS_STATSD_H
 
 #include "flow/component.h"
-#include "flow/selfobs.h"
-#include "receivers/statsd_conf.h"
 #include "receivers/statsd_table.h"
 
 struct leat_dgram;
 struct leat_statsd_errand;
 struct leat_statsd_lead;
-struct leat_statsd_plea;
+struct leat_statsd_meters;
 struct leat_statsd_notices;
+struct leat_statsd_plea;
+struct leat_statsd_receiver_conf;
+struct leat_statsd_sending;
 struct leat_statsd_streams;
-
-/* What is counted for the program's own metrics. */
-struct leat_statsd_meters {
-    struct leat_receiver_obs obs;
-    struct leat_counter *packets, *bytes, *truncated, *lines, *samples, *notices;
-    struct leat_counter *faults[LEAT_STATSD_FAULTS], *drops[LEAT_STATSD_DROPS],
-        *overflow[LEAT_STATSD_TYPES];
-    struct leat_counter *kernel_drops[8]; /* per address */
-    struct leat_counter *long_lines, *cut_lines, *notices_dropped, *passes, *lost_points;
-    struct leat_gauge *series, *table_bytes, *connections;
-    struct leat_statsd_stats seen; /* of the table, at the last look */
-};
 
 struct leat_statsd {
     const struct leat_env *env;
@@ -35,7 +24,7 @@ struct leat_statsd {
     const struct leat_statsd_rules *rules; /* worker 0's */
     struct leat_statsd_table *table;       /* NULL: closed */
     struct leat_statsd_source source;
-    struct leat_statsd_meters meters;
+    struct leat_statsd_meters *meters;
     struct leat_dgram *dgram;
     struct leat_statsd_streams *streams;
     struct leat_statsd_notices *out;    /* NULL: no pipeline takes logs */
@@ -59,20 +48,41 @@ void leat_statsd_let_go(struct leat_statsd *r);
 void leat_statsd_finished(struct leat_statsd *r);
 /* One of those that drain is done. */
 void leat_statsd_drained(struct leat_statsd *r);
+/* The sender's address as text for leat_origin_new(), "" when it is unknown. */
+#define LEAT_STATSD_ADDRESS 48
+const char *leat_statsd_address(const uint8_t client[16], char out[LEAT_STATSD_ADDRESS]);
 
-/* --- statsd_meters.c */
-void leat_statsd_meters_open(struct leat_statsd *r);
-/* The drops at an address that the kernel knows by `where`. */
+/* --- statsd_meters.c: the program's own metrics */
+enum leat_statsd_count {
+    LEAT_STATSD_PACKETS,
+    LEAT_STATSD_BYTES,
+    LEAT_STATSD_TRUNCATED,     /* packets */
+    LEAT_STATSD_SKIPPED_LINES, /* too long, or no memory */
+    LEAT_STATSD_CUT_LINES,     /* without their end */
+    LEAT_STATSD_PASSES,
+    LEAT_STATSD_POINTS_TAKEN,
+    LEAT_STATSD_POINTS_REFUSED,
+    LEAT_STATSD_POINTS_LOST, /* not taken by the end */
+    LEAT_STATSD_NOTICES_TAKEN,
+    LEAT_STATSD_NOTICES_REFUSED, /* by the pipeline, or for want of room */
+    LEAT_STATSD_COUNTS
+};
+struct leat_statsd_meters *leat_statsd_meters_new(struct leat_statsd *r);
+void leat_statsd_meters_free(struct leat_statsd_meters *m); /* takes NULL */
+void leat_statsd_count(struct leat_statsd *r, enum leat_statsd_count what, uint64_t n);
+void leat_statsd_count_connections(struct leat_statsd *r, int change);
+/* The nth address of the dgram is known by `where` from now on. */
 void leat_statsd_meters_address(struct leat_statsd *r, size_t nth, const char *where);
-/* Brings the meters up to what the table has counted. */
+void leat_statsd_count_drops(struct leat_statsd *r, size_t nth, uint64_t n);
+/* Brings the metrics up to what the table has counted. */
 void leat_statsd_meters_look(struct leat_statsd *r);
 /* The table's counts have changed by what other workers have told already, or it is another. */
 void leat_statsd_meters_skip(struct leat_statsd *r);
 
-/* --- statsd_lead.c */
-/* Worker 0: sends every interval. The rules are its own from now on. */
+/* --- statsd_lead.c: worker 0 and the others */
+/* Sends every `interval`. The rules are its own from now on. */
 struct leat_statsd_lead *leat_statsd_lead_new(struct leat_statsd *r,
-                                              struct leat_statsd_rules *rules);
+                                              struct leat_statsd_rules *rules, int64_t interval);
 /* Others, while they open: their tables are fetched from now on. */
 void leat_statsd_lead_join(struct leat_statsd_lead *l, struct leat_statsd *r);
 /* Sends now, or once more when a pass is under way. */
@@ -89,8 +99,17 @@ void leat_statsd_plea_free(struct leat_statsd *r);
 /* Others: the sockets are finished or the table is gone; answers who waits for it. */
 void leat_statsd_answer(struct leat_statsd *r);
 
+/* --- statsd_sending.c: what is in the table, in chunks into the pipeline */
+/* `over` runs when a pass is over, never from inside these calls. */
+struct leat_statsd_sending *leat_statsd_sending_new(struct leat_statsd *r, void (*over)(void *arg),
+                                                    void *arg);
+void leat_statsd_sending_begin(struct leat_statsd_sending *s); /* a pass */
+void leat_statsd_sending_hurry(struct leat_statsd_sending *s); /* short delays from now on */
+/* Takes NULL. Counts and says what was not taken. */
+void leat_statsd_sending_free(struct leat_statsd_sending *s);
+
 /* --- statsd_notices.c: events and service checks on their way into a logs pipeline */
-struct leat_statsd_notices *leat_statsd_notices_new(struct leat_statsd *r);
+struct leat_statsd_notices *leat_statsd_notices_new(struct leat_statsd *r, bool simple_tags);
 void leat_statsd_notices_free(struct leat_statsd_notices *n); /* takes NULL; what is held is lost */
 void leat_statsd_notices_take(void *r, const struct leat_statsd_source *from,
                               const struct leat_statsd_notice *notice);
@@ -101,13 +120,9 @@ void leat_statsd_notices_drain(struct leat_statsd_notices *n); /* then leat_stat
 /* NULL and `err`. */
 struct leat_statsd_streams *leat_statsd_streams_open(struct leat_statsd *r, struct leat_err *err);
 const char *leat_statsd_streams_text(const struct leat_statsd_streams *s);
-/* Accepts nothing new, waits for the others to be silent (a second at most) and ends them; then
+/* Accepts those that wait to be, waits for all to be silent (a second at most) and ends them; then
  * leat_statsd_finished(). */
 void leat_statsd_streams_drain(struct leat_statsd_streams *s);
 void leat_statsd_streams_free(struct leat_statsd_streams *s); /* takes NULL */
-
-/* The sender's address as text for leat_origin_new(), "" when it is unknown. */
-#define LEAT_STATSD_ADDRESS 48
-const char *leat_statsd_address(const uint8_t client[16], char out[LEAT_STATSD_ADDRESS]);
 
 #endif

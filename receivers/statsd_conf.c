@@ -3,18 +3,18 @@
  * Source of keys and defaults: collector receiver/statsdreceiver (config.go, factory.go). */
 #include "receivers/statsd_conf.h"
 
-#include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "io/file.h"
+#include "io/listen.h"
 
 #define INTERVAL_MIN (10 * LEAT_MS)
 
 static const struct leat_statsd_transport transports[] = {
-    {"udp", false, false, LEAT_IP_BOTH}, {"udp4", false, false, LEAT_IP_4},
-    {"udp6", false, false, LEAT_IP_6},   {"tcp", true, false, LEAT_IP_BOTH},
-    {"tcp4", true, false, LEAT_IP_4},    {"tcp6", true, false, LEAT_IP_6},
-    {"unixgram", false, true, 0},        {"unix", true, true, 0},
+    {"udp", false, AF_UNSPEC},    {"udp4", false, AF_INET}, {"udp6", false, AF_INET6},
+    {"tcp", true, AF_UNSPEC},     {"tcp4", true, AF_INET},  {"tcp6", true, AF_INET6},
+    {"unixgram", false, AF_UNIX}, {"unix", true, AF_UNIX},
 };
 static const char *const transport_words[] = {"udp",  "udp4",     "udp6", "tcp", "tcp4",
                                               "tcp6", "unixgram", "unix", NULL};
@@ -132,10 +132,10 @@ static void check_endpoint(const struct leat_statsd_receiver_conf *conf, struct 
 
     if (conf->endpoint == NULL || conf->endpoint[0] == '\0')
         leat_check_error(c, "endpoint", "must not be empty");
-    else if (t->unix_socket && !leat_check_written(c, "endpoint"))
+    else if (t->family == AF_UNIX && !leat_check_written(c, "endpoint"))
         leat_check_error(c, "transport", "%s needs 'endpoint', the path of the socket, beside it",
                          t->name);
-    else if (!t->unix_socket && leat_endpoint_split(conf->endpoint, host, &port, &err) < 0)
+    else if (t->family != AF_UNIX && leat_endpoint_split(conf->endpoint, host, &port, &err) < 0)
         leat_check_error(c, "endpoint", "%s", err.text);
 }
 

@@ -3,7 +3,6 @@
 #define LEAT_RECEIVERS_STATSD_CONF_H
 
 #include "config/schema.h"
-#include "io/listen.h"
 #include "receivers/statsd_settings.h"
 
 struct leat_statsd_receiver_conf {
@@ -23,8 +22,8 @@ void leat_statsd_check(const void *conf, struct leat_check *c);
 /* What a word of `transport` means. */
 struct leat_statsd_transport {
     const char *name;
-    bool stream, unix_socket;
-    enum leat_ip ip;
+    bool stream;
+    int family; /* AF_UNSPEC: both of IP; AF_INET; AF_INET6; AF_UNIX */
 };
 const struct leat_statsd_transport *
 leat_statsd_transport(const struct leat_statsd_receiver_conf *conf);

@@ -1,22 +1,13 @@
-/* Worker 0 sends what all workers have added up.
- *
- * A pass: an errand goes to each other worker and brings its table back (it takes an empty one
- * along); their contents are added to our own table, and this is sent in chunks. A chunk waits for
- * its outcome; one that is to be tried again is tried again as it is, while samples go on being
- * added up behind it. */
-#include "base/buf.h"
+/* Worker 0 sends what all workers have added up: in a pass an errand goes to each other worker and
+ * brings its table back (it takes an empty one along); what they hold is added to our own table,
+ * and this is sent. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/meter.h"
-#include "flow/origin.h"
 #include "io/mailbox.h"
 #include "receivers/statsd.h"
-
-#define CHUNK          ((size_t)256 * 1024)
-#define RETRY_MS       1000 /* where nobody says when to come again */
-#define DRAIN_RETRY_MS 100
+#include "receivers/statsd_settings.h"
 
 /* Goes to another worker and comes back; worker 0's, but for the time it is away. */
 struct leat_statsd_errand {
@@ -41,124 +32,16 @@ struct leat_statsd_lead {
     struct leat_statsd *r; /* NULL: freed, but for what is still away */
     const struct leat_env *env;
     struct leat_statsd_rules *rules;
-    struct leat_timer *interval, *step;
+    struct leat_statsd_sending *sending;
+    struct leat_timer *interval;
     struct leat_statsd_errand **errands;
-    size_t nerrands, out;            /* so many have not come back */
-    bool passing, again;             /* a pass is under way; another is to follow */
-    bool draining, final, told;      /* the pass under way is the last; drained() was called */
-    bool sending, stopped;           /* a chunk has no outcome yet */
-    struct leat_buf *chunk;          /* encoded, and not taken yet; NULL: none */
-    struct leat_statsd_chunk points; /* in it */
-    struct leat_ack ack;
+    size_t nerrands, out;       /* so many have not come back */
+    bool passing, again;        /* a pass is under way; another is to follow */
+    bool draining, final, told; /* the pass under way is the last; drained() was called */
+    bool stopped;
 };
 
-/* --- chunks */
-
-static void next_step(struct leat_statsd_lead *l, uint32_t after_ms)
-{
-    leat_timer_start(l->step, after_ms * LEAT_MS, 0);
-}
-
-static uint32_t retry_ms(const struct leat_statsd_lead *l, uint32_t wanted)
-{
-    if (l->draining)
-        return DRAIN_RETRY_MS;
-    return wanted > RETRY_MS ? wanted : RETRY_MS;
-}
-
-static void forget_chunk(struct leat_statsd_lead *l)
-{
-    leat_buf_unref(l->chunk);
-    l->chunk = NULL;
-}
-
 static void maybe_free(struct leat_statsd_lead *l);
-
-static void chunk_ended(struct leat_ack *ack)
-{
-    struct leat_statsd_lead *l = LEAT_OWNER(ack, struct leat_statsd_lead, ack);
-    struct leat_status st = ack->worst;
-    struct leat_receiver_obs *obs;
-
-    l->sending = false;
-    if (l->stopped) {
-        maybe_free(l);
-        return;
-    }
-    obs = &l->r->meters.obs;
-    if (st.outcome == LEAT_RETRY) {
-        leat_warn(l->env->id, "%u points were not taken and are sent again: %s", l->points.points,
-                  st.why ? st.why : "the pipeline is busy");
-        next_step(l, retry_ms(l, st.retry_after_ms));
-        return;
-    }
-    if (st.outcome == LEAT_REJECTED) {
-        leat_count(obs->refused[LEAT_METRICS], l->points.points);
-        leat_error(l->env->id, "%u points were refused for good: %s", l->points.points,
-                   st.why ? st.why : "no reason was given");
-    } else {
-        leat_count(obs->accepted[LEAT_METRICS], l->points.points - st.rejected);
-        leat_count(obs->refused[LEAT_METRICS], st.rejected);
-    }
-    forget_chunk(l);
-    next_step(l, 0);
-}
-
-/* 0, or -1: no memory. */
-static int send_chunk(struct leat_statsd_lead *l)
-{
-    struct leat_bytes request = leat_bytes(l->chunk->data, l->chunk->len);
-    char peer[LEAT_STATSD_ADDRESS];
-    struct leat_batch *b;
-
-    leat_ack_init(&l->ack, chunk_ended);
-    b = leat_batch_new(LEAT_METRICS, leat_buf_ref(l->chunk), request, l->points.points, &l->ack);
-    if (b == NULL) {
-        leat_buf_unref(l->chunk);
-        return -1;
-    }
-    b->origin = leat_origin_new(leat_statsd_address(l->points.client, peer));
-    l->sending = true;
-    leat_send(&l->env->next[LEAT_METRICS], b);
-    return 0;
-}
-
-/* Encodes the next chunk. 1; 0: there is none, the pass is over; -1: no memory. */
-static int make_chunk(struct leat_statsd_lead *l)
-{
-    struct leat_buf *b = leat_buf_new(l->env->budget, CHUNK);
-
-    if (b == NULL)
-        return -1;
-    leat_statsd_table_encode(l->r->table, leat_clock_wall(), 0, b, &l->points);
-    leat_statsd_meters_look(l->r);
-    if (l->points.points == 0) {
-        leat_buf_unref(b);
-        return 0;
-    }
-    leat_buf_resize(&b, b->len); /* what is not used goes back; it may stay */
-    l->chunk = b;
-    return 1;
-}
-
-static void end_pass(struct leat_statsd_lead *l);
-
-/* One chunk per turn of the loop, so that the sockets are not kept waiting. */
-static void step(void *arg)
-{
-    struct leat_statsd_lead *l = arg;
-    int have = l->chunk != NULL ? 1 : make_chunk(l);
-
-    if (have == 0) {
-        end_pass(l);
-    } else if (have > 0 && l->env->next[LEAT_METRICS].take == NULL) {
-        forget_chunk(l); /* only logs are wanted */
-        next_step(l, 0);
-    } else if (have < 0 || send_chunk(l) < 0) {
-        leat_warn(l->env->id, "no memory to send what was added up; trying again");
-        next_step(l, retry_ms(l, 0));
-    }
-}
 
 /* --- passes */
 
@@ -170,12 +53,6 @@ static void send_errand(struct leat_statsd_lead *l, struct leat_statsd_errand *e
     e->away = true;
     e->mail.deliver = visit;
     leat_mailbox_send(e->to->env->mailbox, &e->mail);
-}
-
-static void begin_sending(struct leat_statsd_lead *l)
-{
-    leat_statsd_table_begin(l->r->table);
-    next_step(l, 0);
 }
 
 void leat_statsd_lead_go(struct leat_statsd_lead *l)
@@ -193,14 +70,15 @@ void leat_statsd_lead_go(struct leat_statsd_lead *l)
         send_errand(l, l->errands[i]);
     }
     if (l->out == 0)
-        begin_sending(l);
+        leat_statsd_sending_begin(l->sending);
 }
 
-static void end_pass(struct leat_statsd_lead *l)
+static void pass_over(void *arg)
 {
+    struct leat_statsd_lead *l = arg;
     bool last = l->final;
 
-    leat_count(l->r->meters.passes, 1);
+    leat_statsd_count(l->r, LEAT_STATSD_PASSES, 1);
     l->passing = l->final = false;
     if (last) {
         l->told = true;
@@ -223,8 +101,7 @@ void leat_statsd_lead_drain(struct leat_statsd_lead *l)
 {
     l->draining = true;
     leat_timer_stop(l->interval);
-    if (l->passing && leat_timer_running(l->step))
-        next_step(l, 0); /* whatever it waits for */
+    leat_statsd_sending_hurry(l->sending);
     leat_statsd_lead_go(l);
 }
 
@@ -246,7 +123,7 @@ static void come_home(struct leat_mail *mail)
     leat_statsd_table_merge(l->r->table, e->table, leat_clock_wall());
     leat_statsd_meters_skip(l->r);
     if (--l->out == 0)
-        begin_sending(l);
+        leat_statsd_sending_begin(l->sending);
 }
 
 /* --- errands: with the others, on their threads */
@@ -333,16 +210,16 @@ void leat_statsd_plead(struct leat_statsd *r)
 /* --- the beginning and the end */
 
 struct leat_statsd_lead *leat_statsd_lead_new(struct leat_statsd *r,
-                                              struct leat_statsd_rules *rules)
+                                              struct leat_statsd_rules *rules, int64_t interval)
 {
     struct leat_statsd_lead *l = leat_new(sizeof *l);
 
     l->r = r;
     l->env = r->env;
     l->rules = rules;
-    l->step = leat_timer_new(r->env->loop, step, l);
+    l->sending = leat_statsd_sending_new(r, pass_over, l);
     l->interval = leat_timer_new(r->env->loop, on_interval, l);
-    leat_timer_start(l->interval, r->conf->aggregation_interval, r->conf->aggregation_interval);
+    leat_timer_start(l->interval, interval, interval);
     return l;
 }
 
@@ -373,13 +250,8 @@ void leat_statsd_lead_stop(struct leat_statsd_lead *l)
 {
     l->stopped = true;
     leat_timer_free(l->interval);
-    leat_timer_free(l->step);
-    if (l->chunk != NULL) {
-        leat_count(l->r->meters.lost_points, l->points.points);
-        leat_error(l->env->id, "%u points were not taken by the end and are lost",
-                   l->points.points);
-    }
-    forget_chunk(l);
+    leat_statsd_sending_free(l->sending);
+    l->sending = NULL;
     if (!l->told && !leat_statsd_table_idle(l->r->table))
         leat_error(l->env->id, "%u series were not sent by the end: what they hold is lost",
                    leat_statsd_table_series(l->r->table));
@@ -388,7 +260,7 @@ void leat_statsd_lead_stop(struct leat_statsd_lead *l)
 /* Each of the others is visited once more, so that nothing of theirs needs the rules. */
 static void maybe_free(struct leat_statsd_lead *l)
 {
-    bool away = l->sending;
+    bool away = false;
 
     if (l->r != NULL)
         return;

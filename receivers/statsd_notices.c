@@ -7,7 +7,6 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/meter.h"
 #include "flow/origin.h"
 #include "io/loop.h"
 #include "receivers/statsd.h"
@@ -40,8 +39,7 @@ struct leat_statsd_notices {
 
 static void drop(struct leat_statsd_notices *n, uint32_t records, const char *why)
 {
-    leat_count(n->r->meters.notices_dropped, records);
-    leat_count(n->r->meters.obs.refused[LEAT_LOGS], records);
+    leat_statsd_count(n->r, LEAT_STATSD_NOTICES_REFUSED, records);
     leat_warn(n->r->env->id, "%u events or service checks are lost: %s", records, why);
 }
 
@@ -84,7 +82,7 @@ static void ended(struct leat_ack *ack)
     if (n != NULL && st.outcome == LEAT_REJECTED)
         drop(n, h->records, st.why ? st.why : "the pipeline refuses them");
     else if (n != NULL)
-        leat_count(n->r->meters.obs.accepted[LEAT_LOGS], h->records);
+        leat_statsd_count(n->r, LEAT_STATSD_NOTICES_TAKEN, h->records);
     free_held(h);
     if (n != NULL)
         maybe_drained(n);
@@ -176,13 +174,13 @@ void leat_statsd_notices_take(void *arg, const struct leat_statsd_source *from,
         drop(n, 1, "no memory");
 }
 
-struct leat_statsd_notices *leat_statsd_notices_new(struct leat_statsd *r)
+struct leat_statsd_notices *leat_statsd_notices_new(struct leat_statsd *r, bool simple_tags)
 {
     struct leat_statsd_notices *n = leat_new(sizeof *n);
 
     n->r = r;
     leat_list_init(&n->held);
-    leat_statsd_logs_init(&n->logs, REQUEST_MAX, r->conf->table.enable_simple_tags);
+    leat_statsd_logs_init(&n->logs, REQUEST_MAX, simple_tags);
     n->again = leat_timer_new(r->env->loop, again, n);
     return n;
 }

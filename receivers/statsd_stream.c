@@ -7,11 +7,11 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/meter.h"
 #include "base/share.h"
 #include "io/conn.h"
 #include "io/listen.h"
 #include "receivers/statsd.h"
+#include "receivers/statsd_conf.h"
 
 #define LINE_MAX_BYTES ((size_t)16 * 1024) /* longer lines are skipped */
 #define LINE_FIRST     ((size_t)256)       /* room for a beginning; it doubles */
@@ -20,7 +20,8 @@
  * the peer still lives. */
 #define IDLE_LIMIT (3600 * LEAT_SEC)
 #define IDLE_TICK  (60 * LEAT_SEC)
-/* At the end: a connection that brings nothing for a tick has brought everything. */
+/* At the end: connections that nobody has accepted yet are for a tick; one that brings nothing for
+ * a tick has brought everything. */
 #define DRAIN_TICK  (20 * LEAT_MS)
 #define DRAIN_TICKS 50
 
@@ -93,7 +94,7 @@ static void keep(struct stream *s, struct leat_bytes piece)
     }
     forget_line(s);
     s->skipping = true;
-    leat_count(s->owner->r->meters.long_lines, 1);
+    leat_statsd_count(s->owner->r, LEAT_STATSD_SKIPPED_LINES, 1);
 }
 
 static void feed(struct stream *s, struct leat_bytes lines)
@@ -148,7 +149,7 @@ static void on_read(void *self, const uint8_t *data, size_t len)
     r = s->owner->r;
     s->heard = leat_clock_mono();
     r->source.now = leat_clock_wall();
-    leat_count(r->meters.bytes, len);
+    leat_statsd_count(r, LEAT_STATSD_BYTES, len);
     take(s, leat_bytes(data, len));
     leat_statsd_fed(r);
 }
@@ -171,10 +172,10 @@ static void detach(struct stream *s)
     struct leat_statsd *r = s->owner->r;
 
     if (s->len > 0)
-        leat_count(r->meters.cut_lines, 1);
+        leat_statsd_count(r, LEAT_STATSD_CUT_LINES, 1);
     forget_line(s);
     leat_budget_give(s->share, CONNECTION);
-    leat_gauge_add(r->meters.connections, -1);
+    leat_statsd_count_connections(r, -1);
     leat_list_remove(&s->link);
     s->owner = NULL;
 }
@@ -234,10 +235,10 @@ static void on_accept(void *self, struct leat_conn *c)
     s->conn = c;
     s->heard = leat_clock_mono();
     set_address(s);
-    if (leat_list_empty(&o->streams))
+    if (leat_list_empty(&o->streams) && !o->draining)
         leat_timer_start(o->tick, IDLE_TICK, IDLE_TICK);
     leat_list_append(&o->streams, &s->link);
-    leat_gauge_add(o->r->meters.connections, 1);
+    leat_statsd_count_connections(o->r, 1);
     leat_conn_handle(c, &events, s);
 }
 
@@ -272,6 +273,8 @@ static void end_silent(struct leat_statsd_streams *o)
     struct leat_link *l, *next;
     bool over = ++o->ticks > DRAIN_TICKS;
 
+    leat_listener_free(o->listener);
+    o->listener = NULL;
     for (l = o->streams.next; l != &o->streams; l = next) {
         struct stream *s = LEAT_OWNER(l, struct stream, link);
         uint64_t got = leat_conn_bytes_in(s->conn);
@@ -303,8 +306,8 @@ struct leat_statsd_streams *leat_statsd_streams_open(struct leat_statsd *r, stru
 {
     const struct leat_statsd_transport *t = leat_statsd_transport(r->conf);
     struct leat_listen_conf conf = {.endpoint = r->conf->endpoint,
-                                    .unix_socket = t->unix_socket,
-                                    .ip = t->ip,
+                                    .unix_socket = t->family == AF_UNIX,
+                                    .family = t->family == AF_UNIX ? AF_UNSPEC : t->family,
                                     .permissions = leat_statsd_permissions(r->conf),
                                     .share = r->env->id,
                                     .buffer = r->conf->socket_buffer_size};
@@ -329,10 +332,8 @@ const char *leat_statsd_streams_text(const struct leat_statsd_streams *o)
 
 void leat_statsd_streams_drain(struct leat_statsd_streams *o)
 {
-    leat_listener_free(o->listener);
-    o->listener = NULL;
     o->draining = true;
-    leat_timer_start(o->tick, 0, DRAIN_TICK);
+    leat_timer_start(o->tick, DRAIN_TICK, DRAIN_TICK);
 }
 
 void leat_statsd_streams_free(struct leat_statsd_streams *o)

@@ -328,11 +328,10 @@ struct leat_dgram *leat_dgram_open(struct leat_loop *l, const struct leat_dgram_
                                    const struct leat_dgram_events *events, void *self,
                                    struct leat_err *err)
 {
-    static const int families[] = {AF_UNSPEC, AF_INET, AF_INET6};
     struct leat_bind_ask ask = {.endpoint = conf->endpoint,
                                 .share = conf->share,
                                 .type = SOCK_DGRAM,
-                                .family = conf->unix_socket ? AF_UNIX : families[conf->ip],
+                                .family = conf->family,
                                 .permissions = conf->permissions,
                                 .buffer = conf->buffer ? conf->buffer : BUFFER};
     struct leat_bind bind;
@@ -345,8 +344,8 @@ struct leat_dgram *leat_dgram_open(struct leat_loop *l, const struct leat_dgram_
     d->events = *events;
     d->self = self;
     d->bind = bind;
-    d->unix_socket = conf->unix_socket;
-    d->sources = conf->sources && !conf->unix_socket;
+    d->unix_socket = conf->family == AF_UNIX;
+    d->sources = conf->sources && !d->unix_socket;
     d->text = leat_bind_text(&bind);
     d->slots = leat_new_pages(SLOTS_SIZE);
     make_messages(d);

@@ -11,10 +11,9 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "io/listen.h"
-#include "io/loop.h"
 
 struct leat_dgram;
+struct leat_loop;
 
 #define LEAT_DGRAM_BATCH 64                 /* packets handed over at once, at most */
 #define LEAT_DGRAM_MAX   ((size_t)64 << 10) /* bytes of a packet; what is longer is cut */
@@ -27,9 +26,8 @@ struct leat_packet {
 };
 
 struct leat_dgram_conf {
-    const char *endpoint; /* as of leat_listen_conf; a path when unix */
-    bool unix_socket;
-    enum leat_ip ip;
+    const char *endpoint; /* as of leat_listen_conf, or a path */
+    int family;           /* AF_UNSPEC: both of IP; AF_INET; AF_INET6; AF_UNIX: a path */
     uint32_t permissions; /* of a Unix socket; 0: 0660 */
     /* Bytes of packets, with what the kernel needs for each, that may wait for us. The kernel may
      * allow less: leat_dgram_buffer(). 0: 4 MiB. Of a Unix socket it is the sender's buffer that

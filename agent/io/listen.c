@@ -224,11 +224,10 @@ struct leat_listener *leat_listen(struct leat_loop *loop, const struct leat_list
                                   void (*accept)(void *self, struct leat_conn *c), void *self,
                                   struct leat_err *err)
 {
-    static const int families[] = {AF_UNSPEC, AF_INET, AF_INET6};
     struct leat_bind_ask ask = {.endpoint = conf->endpoint,
                                 .share = conf->share,
                                 .type = SOCK_STREAM,
-                                .family = conf->unix_socket ? AF_UNIX : families[conf->ip],
+                                .family = conf->unix_socket ? AF_UNIX : conf->family,
                                 .permissions = conf->permissions,
                                 .buffer = conf->buffer};
     struct leat_bind bind;

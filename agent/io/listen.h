@@ -8,14 +8,12 @@
 struct leat_tls;
 struct leat_listener;
 
-/* Which addresses "localhost", "" and names mean. */
-enum leat_ip { LEAT_IP_BOTH, LEAT_IP_4, LEAT_IP_6 };
-
 struct leat_listen_conf {
     const char *endpoint; /* "localhost:4317" (both loopbacks), "0.0.0.0:4317", ":4317", "[::]:0", a
                              path when unix */
     bool unix_socket;
-    enum leat_ip ip;
+    int family; /* which addresses "localhost", "" and names mean: AF_UNSPEC (both), AF_INET,
+                   AF_INET6 */
     uint32_t permissions; /* of a Unix socket; 0: 0660 */
     struct leat_tls *tls; /* NULL: in the clear; must outlive the listener */
     uint32_t max_conns;   /* 0: no limit; above it new connections are closed at once and counted */

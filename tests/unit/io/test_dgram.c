@@ -167,7 +167,7 @@ static void mapped_addresses_are_told_as_ipv4(void **state)
 
 static void one_family_is_one_family(void **state)
 {
-    struct leat_dgram_conf conf = {.endpoint = "localhost:0", .ip = LEAT_IP_4};
+    struct leat_dgram_conf conf = {.endpoint = "localhost:0", .family = AF_INET};
     struct world w;
     int fd;
 
@@ -183,7 +183,7 @@ static void one_family_is_one_family(void **state)
     close_world(&w);
     if (!have_ipv6())
         return;
-    conf.ip = LEAT_IP_6;
+    conf.family = AF_INET6;
     for (int any = 0; any < 2; any++) {
         conf.endpoint = any ? ":0" : "localhost:0";
         open_world(&w, &conf);
@@ -396,7 +396,7 @@ static void unix_datagrams(void **state)
 {
     char path[64], *large = calloc(1, LEAT_DGRAM_MAX + 100);
     struct leat_dgram_conf conf = {
-        .endpoint = socket_path(path), .unix_socket = true, .permissions = 0622, .sources = true};
+        .endpoint = socket_path(path), .family = AF_UNIX, .permissions = 0622, .sources = true};
     struct world w;
     struct stat st;
     size_t sent = 0;
@@ -438,7 +438,7 @@ static void unix_datagrams(void **state)
 static void unix_paths_that_are_taken(void **state)
 {
     char path[64];
-    struct leat_dgram_conf conf = {.endpoint = socket_path(path), .unix_socket = true};
+    struct leat_dgram_conf conf = {.endpoint = socket_path(path), .family = AF_UNIX};
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     struct leat_err err = {""};
     struct world w;
