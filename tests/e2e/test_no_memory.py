@@ -511,7 +511,7 @@ class Pages(Scenario):
 class Statsd(Scenario):
     """test_statsd: lines by UDP, TCP and Unix datagrams, events into logs, two workers' tables, passes every few milliseconds."""
     tail = "leat: {workers: 2}\n"
-    keeps = 1 << 20  # the tables' first blocks
+    keeps = 8 << 20  # worker 0 has room for as many series as there were at a time
 
     def open(self):
         self.sinks, self.path = [self.sink()], os.path.join(self.folder, "s.sock")
