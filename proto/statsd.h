@@ -119,8 +119,16 @@ struct leat_statsd_reader {
 };
 
 void leat_statsd_begin(struct leat_statsd_reader *r, struct leat_bytes data, uint64_t *faults);
-/* Reads the next lines, `max` at most; what cannot be read is counted and passed over. 0: the end.
- * The lines are valid until the next call. */
+/* Goes on with other bytes; the lines read so far stay valid. */
+void leat_statsd_go_on(struct leat_statsd_reader *r, struct leat_bytes data);
+/* The lines read so far are done with, and what was put together for them. */
+static inline void leat_statsd_settle(struct leat_statsd_reader *r)
+{
+    r->used = 0;
+}
+/* Reads the next lines, `max` at most; what cannot be read is counted and passed over. Returns how
+ * many. It is the end when r->at is r->end, else there are `max`, or leat_statsd_settle() must come
+ * first. */
 uint32_t leat_statsd_read(struct leat_statsd_reader *r, struct leat_statsd_line *lines,
                           uint32_t max);
 /* The value after this one, of a packed line: to *ret; *at begins behind the first ':'. 1, 0: there

@@ -123,21 +123,55 @@ static bool add(struct leat_statsd_observers *o, uint32_t ref,
     return true;
 }
 
+/* --- merging: both are in the order of time, and so is what comes out */
+
+/* Over the samples of one list. */
+struct cursor {
+    const struct leat_statsd_observers *o;
+    uint32_t chunk, at;
+};
+
+static const struct point *here(struct cursor *c)
+{
+    while (c->chunk != 0 && c->at == chunk(c->o, c->chunk)->count) {
+        c->chunk = chunk(c->o, c->chunk)->next;
+        c->at = 0;
+    }
+    return c->chunk != 0 ? &chunk(c->o, c->chunk)->points[c->at] : NULL;
+}
+
+/* The first of `s`, or NULL; what is done with is given back. */
+static const struct point *first(struct leat_statsd_observers *o, struct samples *s)
+{
+    while (s->first != 0 && s->done == chunk(o, s->first)->count)
+        drop_first(o, s);
+    return s->first != 0 ? &chunk(o, s->first)->points[s->done] : NULL;
+}
+
 static uint64_t merge(struct leat_statsd_observers *into, uint32_t ref,
                       const struct leat_statsd_observers *from, uint32_t from_ref)
 {
-    const struct samples *s = samples(from, from_ref);
-    uint32_t at = s->done;
+    const struct samples *f = samples(from, from_ref);
+    struct samples *s = samples(into, ref), mine = *s;
+    struct cursor theirs = {from, f->first, f->done};
+    const struct point *a = first(into, &mine), *b = here(&theirs);
     uint64_t lost = 0;
 
-    for (uint32_t r = s->first; r != 0; r = chunk(from, r)->next) {
-        const struct chunk *c = chunk(from, r);
-        for (; at < c->count; at++) {
-            struct leat_statsd_sample one = {.value = c->points[at].value,
-                                             .time = c->points[at].time};
-            lost += !add(into, ref, &one);
-        }
-        at = 0;
+    if (a != NULL && b != NULL && b->time < s->time) {
+        *s = (struct samples){.kind = LEAT_STATSD_SAMPLES, .room = CHUNK_FIRST};
+        s->time = (a->time < b->time ? a->time : b->time) - 1;
+    } else {
+        a = NULL; /* all of theirs come after what is there */
+    }
+    while (a != NULL || b != NULL) {
+        bool take = b == NULL || (a != NULL && a->time <= b->time);
+        const struct point *p = take ? a : b;
+        struct leat_statsd_sample one = {.value = p->value, .time = p->time};
+        mine.done += take;
+        theirs.at += !take;
+        lost += !add(into, ref, &one);
+        a = a != NULL ? first(into, &mine) : NULL;
+        b = here(&theirs);
     }
     return lost;
 }

@@ -266,7 +266,7 @@ static void take_notice(struct leat_statsd_table *t, const struct leat_statsd_so
         t->stats.drops[notice.check ? LEAT_STATSD_DROP_CHECK : LEAT_STATSD_DROP_EVENT]++;
 }
 
-/* A line that is more than one value of a counter that is known. */
+/* A line that is more than one value of a counter or gauge that is known. */
 static __attribute__((noinline)) void take_other(struct leat_statsd_table *t,
                                                  const struct leat_statsd_source *from,
                                                  const struct leat_statsd_line *line,
@@ -301,16 +301,19 @@ static inline void take_line(struct leat_statsd_table *t, const struct leat_stat
 {
     struct leat_statsd_series *s = NULL;
 
-    if (line->type == LEAT_STATSD_COUNTER &&
+    if (line->type <= LEAT_STATSD_GAUGE &&
         (line->flags & (LEAT_STATSD_SKIP | LEAT_STATSD_PACKED)) == 0)
         s = quick_series(t, line, p);
     if (s == NULL) {
         take_other(t, from, line, p);
         return;
     }
-    s->head.flags |= LEAT_STATSD_TOUCHED;
-    s->number += line->value * line->weight;
     t->stats.samples++;
+    s->head.flags |= LEAT_STATSD_TOUCHED;
+    if (line->type == LEAT_STATSD_COUNTER)
+        s->number += line->value * line->weight;
+    else
+        take_gauge(s, line->value, (line->flags & LEAT_STATSD_SIGNED) != 0, from->now);
 }
 
 /* --- many lines */
@@ -337,7 +340,8 @@ static inline void prepare(const struct leat_statsd_table *t, const struct leat_
 }
 
 /* The record is on its way to the cache before it is needed. */
-static inline void look_ahead(const struct leat_statsd_table *t, struct pending *p)
+static inline void look_ahead(const struct leat_statsd_table *t,
+                              const struct leat_statsd_line *line, struct pending *p)
 {
     uint32_t at = p->hash, ref = leat_statsd_index_next(&t->spellings, p->hash, &at);
     const uint8_t *record = leat_statsd_at(&t->pool, ref);
@@ -345,27 +349,52 @@ static inline void look_ahead(const struct leat_statsd_table *t, struct pending 
     p->ref = ref;
     __builtin_prefetch(record, 1);
     __builtin_prefetch(record + 64);
+    if (line->name_len + line->tail_len > 128 - (int)sizeof(struct leat_statsd_series))
+        __builtin_prefetch(record + 128);
+}
+
+static void settle(struct leat_statsd_table *t, const struct leat_statsd_source *from,
+                   const struct leat_statsd_line *lines, uint32_t n)
+{
+    struct pending pending[LINES];
+
+    for (uint32_t i = 0; i < n; i++)
+        prepare(t, &lines[i], &pending[i]);
+    for (uint32_t i = 0; i < n; i++)
+        look_ahead(t, &lines[i], &pending[i]);
+    for (uint32_t i = 0; i < n; i++)
+        take_line(t, from, &lines[i], &pending[i]);
+    t->touched |= n != 0;
+    leat_statsd_settle(&t->reader);
+}
+
+void leat_statsd_table_feed_all(struct leat_statsd_table *t, const struct leat_statsd_source *from,
+                                const struct leat_bytes *data, size_t count)
+{
+    struct leat_statsd_line lines[LINES];
+    struct leat_statsd_reader *r = &t->reader;
+    uint32_t n = 0;
+
+    use_client(t, from->client);
+    leat_statsd_begin(r, leat_bytes(NULL, 0), t->stats.faults);
+    for (size_t i = 0; i < count; i++) {
+        leat_statsd_go_on(r, data[i]);
+        while (r->at < r->end) {
+            n += leat_statsd_read(r, lines + n, LINES - n);
+            if (r->at == r->end && n < LINES)
+                break;
+            settle(t, from, lines, n);
+            n = 0;
+        }
+    }
+    settle(t, from, lines, n);
+    t->stats.lines += r->lines;
 }
 
 void leat_statsd_table_feed(struct leat_statsd_table *t, const struct leat_statsd_source *from,
                             struct leat_bytes data)
 {
-    struct leat_statsd_line lines[LINES];
-    struct pending pending[LINES];
-    uint32_t n;
-
-    use_client(t, from->client);
-    leat_statsd_begin(&t->reader, data, t->stats.faults);
-    while ((n = leat_statsd_read(&t->reader, lines, LINES)) > 0) {
-        for (uint32_t i = 0; i < n; i++)
-            prepare(t, &lines[i], &pending[i]);
-        for (uint32_t i = 0; i < n; i++)
-            look_ahead(t, &pending[i]);
-        for (uint32_t i = 0; i < n; i++)
-            take_line(t, from, &lines[i], &pending[i]);
-        t->touched = true;
-    }
-    t->stats.lines += t->reader.lines;
+    leat_statsd_table_feed_all(t, from, &data, 1);
 }
 
 /* --- what is in it */

@@ -68,6 +68,10 @@ void leat_statsd_table_free(struct leat_statsd_table *t); /* takes NULL */
 /* A datagram, or a run of whole lines of a stream. Nothing of `data` is needed afterwards. */
 void leat_statsd_table_feed(struct leat_statsd_table *t, const struct leat_statsd_source *from,
                             struct leat_bytes data);
+/* The same for datagrams of one client that were received together: faster where each has only a
+ * line or two, because their lines are looked up together. */
+void leat_statsd_table_feed_all(struct leat_statsd_table *t, const struct leat_statsd_source *from,
+                                const struct leat_bytes *data, size_t count);
 
 /* Sending: a pass goes once over all series, in chunks, each of one client. A series starts afresh
  * as its point is written; what comes in meanwhile is added up for the next pass. */

@@ -15,6 +15,7 @@
 
 #define RUNS       31
 #define LINE_BYTES 40
+#define TOGETHER   16 /* datagrams received by one call */
 
 struct load {
     const char *what;
@@ -92,11 +93,17 @@ static void feed(struct leat_statsd_table *t, const struct packets *p)
 {
     struct leat_statsd_source from = {.client = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1},
                                       .now = 1700000000000000000};
+    struct leat_bytes together[TOGETHER];
     size_t at = 0;
+    unsigned n = 0;
 
     for (unsigned i = 0; i < p->count; i++) {
-        leat_statsd_table_feed(t, &from, leat_bytes(p->bytes + at, p->ends[i] - at));
+        together[n++] = leat_bytes(p->bytes + at, p->ends[i] - at);
         at = p->ends[i];
+        if (n == TOGETHER || i + 1 == p->count) {
+            leat_statsd_table_feed_all(t, &from, together, n);
+            n = 0;
+        }
     }
 }
 

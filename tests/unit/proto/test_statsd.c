@@ -78,7 +78,9 @@ static const char *read_bytes(const char *bytes, size_t len)
     memset(faults, 0, sizeof faults);
     text[0] = '\0';
     leat_statsd_begin(&r, leat_bytes(copy, len), faults);
-    while ((n = leat_statsd_read(&r, lines, COUNT(lines))) > 0) {
+    while (r.at < r.end) {
+        n = leat_statsd_read(&r, lines, COUNT(lines));
+        leat_statsd_settle(&r); /* the bytes stay */
         for (uint32_t i = 0; i < n; i++)
             at = lines[i].flags & LEAT_STATSD_NOTICE
                      ? at + (size_t)snprintf(text + at, sizeof text - at, "%s(%.*s)",
