@@ -40,13 +40,20 @@ static void set_client(uint8_t client[16], struct leat_bytes from)
     }
 }
 
-void leat_statsd_feed(struct leat_statsd *r, struct leat_bytes from, struct leat_bytes data)
+/* Several runs of lines of one client. */
+static void feed_all(struct leat_statsd *r, struct leat_bytes from, const struct leat_bytes *data,
+                     size_t n)
 {
     if (r->table == NULL)
         return;
     if (!r->conf->ignore_host)
         set_client(r->source.client, from);
-    leat_statsd_table_feed(r->table, &r->source, data);
+    leat_statsd_table_feed_all(r->table, &r->source, data, n);
+}
+
+void leat_statsd_feed(struct leat_statsd *r, struct leat_bytes from, struct leat_bytes data)
+{
+    feed_all(r, from, &data, 1);
 }
 
 void leat_statsd_fed(struct leat_statsd *r)
@@ -75,19 +82,24 @@ static struct leat_bytes whole_lines(struct leat_bytes data)
 static void on_packets(void *self, const struct leat_packet *packets, size_t n)
 {
     struct leat_statsd *r = self;
+    struct leat_bytes data[LEAT_DGRAM_BATCH], from = packets[0].from;
     uint64_t bytes = 0, truncated = 0;
+    size_t have = 0;
 
     r->source.now = leat_clock_wall();
     for (size_t i = 0; i < n; i++) {
-        struct leat_bytes data = packets[i].data;
+        const struct leat_packet *p = &packets[i];
 
-        bytes += data.len;
-        if (packets[i].truncated) {
-            truncated++;
-            data = whole_lines(data);
+        if (!leat_bytes_eq(p->from, from)) { /* a turn of one client is fed together */
+            feed_all(r, from, data, have);
+            have = 0;
+            from = p->from;
         }
-        leat_statsd_feed(r, packets[i].from, data);
+        bytes += p->data.len;
+        truncated += p->truncated;
+        data[have++] = p->truncated ? whole_lines(p->data) : p->data;
     }
+    feed_all(r, from, data, have);
     leat_statsd_count(r, LEAT_STATSD_PACKETS, n);
     leat_statsd_count(r, LEAT_STATSD_BYTES, bytes);
     if (truncated > 0)
