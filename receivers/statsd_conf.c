@@ -24,7 +24,8 @@ static const char *const observer_words[] = LEAT_STATSD_OBSERVER_WORDS;
 
 static const struct leat_field bucket_fields[] = {
     LEAT_STRING(struct leat_statsd_buckets_conf, matcher_pattern, NULL,
-                "Regular expression that the metric's name matches.", .flags = LEAT_REQUIRED),
+                "Regular expression (POSIX extended) that is looked for in the metric's name.",
+                .flags = LEAT_REQUIRED),
     LEAT_STRINGS(struct leat_statsd_buckets_conf, buckets, NULL,
                  "Upper bounds of the buckets, rising.", .flags = LEAT_REQUIRED),
     LEAT_END,
@@ -71,18 +72,23 @@ static const struct leat_field table_fields[] = {
               "counted."),
     LEAT_BOOL(struct leat_statsd_conf, is_monotonic_counter, "false",
               "Marks the sums that counters become as monotonic."),
-    LEAT_ENUM(struct leat_statsd_conf, counter_type, "int", counter_words,
-              "Values of counters: int (rounded to the nearest), float, or stochastic_int (rounded "
-              "up or down by chance, so that the mean is right). Rounding comes after adding up."),
+    LEAT_ENUM(
+        struct leat_statsd_conf, counter_type, "int", counter_words,
+        "Values of counters, rounded after adding up: int (to the nearest, and the rest counts "
+        "in the next interval), float (not at all), or stochastic_int (up or down by chance, so "
+        "that the mean is right)."),
     LEAT_UINT(struct leat_statsd_conf, aggregation_cardinality_limit, "100000",
               "Series at a time. Samples of further ones are added up in one series of their type "
               "with the attribute otel.metric.overflow.",
               .min = 1, .max = 10000000),
-    LEAT_LIST(struct leat_statsd_conf, timer_histogram_mapping, mapping_fields,
-              struct leat_statsd_mapping_conf,
-              "What becomes of timers, histograms and distributions. Types not named are dropped "
-              "and counted; without this key each sample becomes a point of a gauge.",
-              .present = LEAT_PRESENT(struct leat_statsd_conf, has_timer_histogram_mapping)),
+    LEAT_LIST(
+        struct leat_statsd_conf, timer_histogram_mapping, mapping_fields,
+        struct leat_statsd_mapping_conf,
+        "What becomes of timers, histograms and distributions. Without this key each sample "
+        "becomes a point of a gauge. With it, a type that is not named is dropped and counted; "
+        "but histogram and distribution stand for each other, and of a type that is named "
+        "twice the last counts.",
+        .present = LEAT_PRESENT(struct leat_statsd_conf, has_timer_histogram_mapping)),
     LEAT_END,
 };
 
