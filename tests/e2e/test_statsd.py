@@ -407,6 +407,24 @@ class Together(lib.Case):
                     self.assertEqual(leat.wait(), 0)
             self.assertEqual(sink.values("hits"), [8000])
 
+    def test_samples_that_need_much_room_are_sent_before_the_interval_ends(self):
+        """Each sample is a point of its own. The worker that has too many asks worker 0 for a pass."""
+        page, sent = lib.free_port(), 0
+        with Points() as sink:
+            receiver = "endpoint: 'localhost:0', transport: tcp, aggregation_cardinality_limit: 1"
+            with lib.Leat(config(sink, receiver, interval=NEVER, workers=2, page=page)) as leat:
+                at = port(leat)
+                with socket.create_connection(("127.0.0.1", at), lib.LIMIT) as one, \
+                        socket.create_connection(("127.0.0.1", at), lib.LIMIT) as other:
+                    for wanted, s in enumerate((one, other), 1):  # each worker has one
+                        while (lib.total(lib.metrics(page), "leat_statsd_passes_total") or 0) < wanted:
+                            s.sendall(b"lat:3|ms\n" * 1000)
+                            sent += 1000
+                            lib.wait_until(lambda: lib.total(lib.metrics(page), "leat_statsd_lines_total") == sent, "it is read")
+                self.assertEqual(lib.total(lib.metrics(page), "leat_statsd_dropped_total"), 0)
+                self.assertEqual(leat.stop(), 0)
+            self.assertEqual(len(sink.values("lat")), sent)
+
     def test_many_series_of_two_workers(self):
         """More than one chunk, and each series is in exactly one point."""
         with Points() as sink:
@@ -504,6 +522,20 @@ class Ends(lib.Case):
             finally:
                 done.set()
                 client.join()
+
+    def test_a_start_that_fails_leaves_nothing_behind(self):
+        """What was opened before, in both workers, is closed again."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            path = os.path.join(self.folder(), "c.yaml")
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("receivers:\n  statsd/a: {endpoint: 'localhost:0'}\n  statsd/b: {endpoint: 'localhost:0', transport: tcp}\n"
+                        f"  statsd/c: {{endpoint: '127.0.0.1:{taken.getsockname()[1]}', transport: tcp}}\n"
+                        "exporters: {nop: {}}\nservice: {pipelines: {metrics: {receivers: [statsd/a, statsd/b, statsd/c], "
+                        "exporters: [nop]}}, telemetry: {metrics: {level: none}}}\nleat: {workers: 2, admin: none}\n")
+            code, out, err = lib.run("--config", path)
+            self.assertEqual(code, 1, out + err)
+            self.assertIn("statsd/c: cannot listen on 127.0.0.1:", out + err)
+            self.assertNotIn("Sanitizer", out + err)
 
     def test_a_second_signal_ends_it_at_once(self):
         with Points() as sink:
