@@ -8,6 +8,11 @@
 
 /* Bytes that must be there for the quick way through a value: sign, 8 digits, point, 8 digits. */
 #define QUICK_LEFT 28
+/* Bytes that are looked at together, and bytes that must be there for that where a line begins. */
+#define BLOCK    64
+#define NEAR_END (BLOCK + QUICK_LEFT)
+/* Scratch that may be taken when a line begins. */
+#define USED_MAX (LEAT_STATSD_SCRATCH - LEAT_STATSD_TAIL_MAX)
 /* Seconds that are still nanoseconds in 63 bits. */
 #define STAMP_MAX INT64_C(9223372036)
 
@@ -351,6 +356,7 @@ static const uint8_t *keep_notice(struct leat_statsd_reader *r, const uint8_t *a
     line->flags = LEAT_STATSD_NOTICE;
     line->type = LEAT_STATSD_TYPES;
     line->name_len = line->tail_len = 0;
+    line->tail = at;
     return to;
 }
 
@@ -458,8 +464,6 @@ static const uint8_t *quick_line(struct leat_statsd_reader *r, const uint8_t *at
 }
 
 #ifdef __SSE2__
-#define BLOCK 64 /* bytes looked at together */
-
 /* Which of 16 bytes are ':', '|' or a line feed. */
 static inline __attribute__((always_inline)) uint64_t marks_16(const uint8_t *at)
 {
@@ -480,24 +484,24 @@ plain_line(struct leat_statsd_reader *r, const uint8_t *at, struct leat_statsd_l
     uint64_t marks =
         marks_16(at) | marks_16(at + 16) << 16 | marks_16(at + 32) << 32 | marks_16(at + 48) << 48;
     uint64_t later = marks & (marks - 1), digits;
+    const uint8_t *colon;
     unsigned first, length;
 
     if (later == 0)
         return NULL;
     first = (unsigned)__builtin_ctzll(marks);
     length = (unsigned)__builtin_ctzll(later) - first - 1;
-    if (first == 0 || length - 1 >= 8 || at[first] != ':' || at[first + 1 + length] != '|' ||
-        *at == '_')
+    colon = at + first;
+    if (first == 0 || length - 1 >= 8 || *colon != ':' || colon[1 + length] != '|' || *at == '_')
         return NULL;
-    digits = leat_digits_eight(at + first + 1) << (64 - 8 * length); /* zeros before them */
+    digits = leat_digits_eight(colon + 1) << (64 - 8 * length); /* zeros before them */
     if (leat_digits_others(digits) != 0)
         return NULL;
-    line->value = (double)leat_digits_number(digits);
+    line->value = (double)(int64_t)leat_digits_number(digits);
     line->flags = 0;
-    return quick_type(r, at, at + first, at + first + 1 + length, line);
+    return quick_type(r, at, colon, colon + 1 + length, line);
 }
 #else
-#define BLOCK 0
 static inline const uint8_t *plain_line(struct leat_statsd_reader *r, const uint8_t *at,
                                         struct leat_statsd_line *line)
 {
@@ -508,28 +512,52 @@ static inline const uint8_t *plain_line(struct leat_statsd_reader *r, const uint
 }
 #endif
 
-uint32_t leat_statsd_read(struct leat_statsd_reader *r, struct leat_statsd_line *lines,
-                          uint32_t max)
+/* Lines that plain_line() can read, up to the first that it cannot. */
+static inline __attribute__((always_inline)) uint32_t
+read_plain(struct leat_statsd_reader *r, struct leat_statsd_line *lines, uint32_t max)
 {
     const uint8_t *at = r->at, *end = r->end, *to;
-    uint64_t count = 0;
     uint32_t n = 0;
-    bool gone;
 
-    while (n < max && at < end && r->used <= LEAT_STATSD_SCRATCH - LEAT_STATSD_TAIL_MAX) {
-        if (*at <= '\r' && (*at == '\n' || (*at == '\r' && (at + 1 == end || at[1] == '\n')))) {
-            at++;
-            continue;
-        }
-        count++;
-        to = end - at >= BLOCK + QUICK_LEFT ? plain_line(r, at, &lines[n]) : NULL;
-        gone = false;
-        if (to == NULL && (to = quick_line(r, at, end, &lines[n])) == NULL)
-            to = read_line(r, at, &lines[n], &gone);
-        n += !gone;
+    while (n < max && end - at >= NEAR_END && r->used <= USED_MAX) {
+        to = plain_line(r, at, &lines[n]);
+        if (to == NULL)
+            break;
+        n++;
         at = to + (to < end);
     }
     r->at = at;
-    r->lines += count;
+    r->lines += n;
+    return n;
+}
+
+/* The next line, whatever it is; it may be empty, or lost. How many there are now to be used. */
+static uint32_t read_one(struct leat_statsd_reader *r, struct leat_statsd_line *line)
+{
+    const uint8_t *at = r->at, *end = r->end, *to;
+    bool gone = false;
+
+    if (*at == '\n' || (*at == '\r' && (at + 1 == end || at[1] == '\n'))) {
+        r->at++;
+        return 0;
+    }
+    r->lines++;
+    to = quick_line(r, at, end, line);
+    if (to == NULL)
+        to = read_line(r, at, line, &gone);
+    r->at = to + (to < end);
+    return !gone;
+}
+
+uint32_t leat_statsd_read(struct leat_statsd_reader *r, struct leat_statsd_line *lines,
+                          uint32_t max)
+{
+    uint32_t n = 0;
+
+    while (n < max && r->at < r->end && r->used <= USED_MAX) {
+        n += read_plain(r, lines + n, max - n);
+        if (n < max && r->at < r->end && r->used <= USED_MAX)
+            n += read_one(r, lines + n);
+    }
     return n;
 }

@@ -16,6 +16,7 @@
 #define LEAT_PROTO_STATSD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -103,9 +104,12 @@ struct leat_statsd_line {
     double value;                       /* the first; not of a set */
     double weight;                      /* 1 / rate */
     int64_t stamp;                      /* STAMPED: seconds since 1970 */
-    uint16_t name_len, tail_len;
+    uint16_t name_len, tail_len;        /* one after the other: they are read together */
     uint8_t type, flags;
 };
+_Static_assert(offsetof(struct leat_statsd_line, tail_len) ==
+                   offsetof(struct leat_statsd_line, name_len) + sizeof(uint16_t),
+               "name_len and tail_len are read together");
 
 #define LEAT_STATSD_SCRATCH 16384
 

@@ -190,11 +190,13 @@ static inline __attribute__((always_inline)) bool leat_statsd_same(const uint8_t
                                                                    const uint8_t *b, size_t len)
 {
     if (len >= 16) {
-        for (const uint8_t *last = a + len - 16; a < last; a += 16, b += 16, len -= 16) {
+        if (!leat_statsd_same_16(a + len - 16, b + len - 16))
+            return false;
+        for (; len > 16; len -= 16, a += 16, b += 16) {
             if (!leat_statsd_same_16(a, b))
                 return false;
         }
-        return leat_statsd_same_16(a + len - 16, b + len - 16);
+        return true;
     }
     if (len >= 8)
         return leat_statsd_word(a) == leat_statsd_word(b) &&
@@ -235,7 +237,7 @@ static inline uint64_t leat_statsd_mix(const uint64_t keys[3], uint64_t h, const
     uint32_t head, foot;
 
     if (len >= 16) {
-        for (; end - at > 16; at += 16)
+        for (; len > 16; len -= 16, at += 16)
             h = leat_statsd_fold(leat_statsd_word(at) ^ keys[0], leat_statsd_word(at + 8) ^ h);
         return leat_statsd_fold(leat_statsd_word(end - 16) ^ keys[1],
                                 leat_statsd_word(end - 8) ^ h);

@@ -11,6 +11,7 @@
 /* Bytes of keys and observers in one table: so many for each series that it may have, and some. */
 #define POOL_EACH  ((size_t)1024)
 #define POOL_MORE  ((size_t)4 * 1024 * 1024)
+#define POOL_LEAST ((size_t)256 * 1024)
 #define POOL_MAX   ((size_t)16 * 1024 * 1024 * 1024) /* references reach twice as far */
 #define OVER_BYTES ((size_t)1024 * 1024)             /* the observers of the overflow series */
 
@@ -25,10 +26,13 @@ const char *const leat_statsd_drop_names[LEAT_STATSD_DROPS] = {
 
 /* --- from birth to death */
 
-static size_t pool_bytes(const struct leat_statsd_rules *rules)
+/* What the budget will never allow is not reserved either. */
+static size_t pool_bytes(const struct leat_statsd_rules *rules, const struct leat_budget *budget)
 {
     size_t bytes = (size_t)rules->limit * POOL_EACH + POOL_MORE;
 
+    if (budget != NULL && bytes > budget->limit)
+        bytes = budget->limit > POOL_LEAST ? budget->limit : POOL_LEAST;
     return bytes < POOL_MAX ? bytes : POOL_MAX;
 }
 
@@ -68,7 +72,7 @@ struct leat_statsd_table *leat_statsd_table_new(const struct leat_statsd_rules *
     leat_statsd_index_init(&t->spellings, spellings_max(rules), budget);
     leat_statsd_index_init(&t->canon, rules->limit, budget);
     leat_statsd_index_init(&t->addresses, LEAT_STATSD_CLIENTS, budget);
-    leat_statsd_pool_init(&t->pool, pool_bytes(rules), budget);
+    leat_statsd_pool_init(&t->pool, pool_bytes(rules, budget), budget);
     t->observers = (struct leat_statsd_observers){
         .pool = &t->pool, .rules = rules, .samples_max = t->pool.max / 2};
     for (unsigned i = LEAT_STATSD_TIMING; i <= LEAT_STATSD_DISTRIBUTION; i++) {
@@ -326,14 +330,16 @@ static void use_client(struct leat_statsd_table *t, const uint8_t address[16])
     t->current = leat_statsd_client_find(t, address);
 }
 
+/* For an event, which has no series, this means nothing. */
 static inline void prepare(const struct leat_statsd_table *t, const struct leat_statsd_line *line,
                            struct pending *p)
 {
-    if (line->flags & LEAT_STATSD_NOTICE) {
-        *p = (struct pending){.hash = 0};
-        return;
-    }
-    p->head = leat_statsd_head_number(t->current, line->name_len, line->tail_len, line->type);
+    uint32_t lengths;
+
+    memcpy(&lengths, (const uint8_t *)line + offsetof(struct leat_statsd_line, name_len),
+           sizeof lengths); /* and tail_len */
+    p->head =
+        t->current | (uint64_t)lengths << 16 | (uint64_t)line->type << (32 + LEAT_STATSD_TAIL_BITS);
     p->hash = leat_statsd_spelling(t->keys, p->head, leat_bytes(line->name, line->name_len),
                                    leat_bytes(line->tail, line->tail_len));
     __builtin_prefetch(&t->spellings.slots[p->hash & t->spellings.mask]);
@@ -349,7 +355,7 @@ static inline void look_ahead(const struct leat_statsd_table *t,
     p->ref = ref;
     __builtin_prefetch(record, 1);
     __builtin_prefetch(record + 64);
-    if (line->name_len + line->tail_len > 128 - (int)sizeof(struct leat_statsd_series))
+    if (line->tail_len != 0)
         __builtin_prefetch(record + 128);
 }
 

@@ -60,7 +60,8 @@ struct leat_statsd_source {
 };
 
 /* `rules` must outlive the table; `budget` (may be NULL) is charged with what the table takes
- * beyond its first few KiB. Never fails: address space is reserved, pages come as they are used. */
+ * beyond its first few KiB: about 110 bytes for a series with 50 bytes of name and tags. Never
+ * fails: address space is reserved, pages come as they are used. */
 struct leat_statsd_table *leat_statsd_table_new(const struct leat_statsd_rules *rules,
                                                 struct leat_budget *budget, int64_t now);
 void leat_statsd_table_free(struct leat_statsd_table *t); /* takes NULL */
@@ -74,7 +75,9 @@ void leat_statsd_table_feed_all(struct leat_statsd_table *t, const struct leat_s
                                 const struct leat_bytes *data, size_t count);
 
 /* Sending: a pass goes once over all series, in chunks, each of one client. A series starts afresh
- * as its point is written; what comes in meanwhile is added up for the next pass. */
+ * as its point is written; what comes in meanwhile is added up for the next pass. A pass is also
+ * what series grow old by: one is due in each interval, whether there is something to send or not.
+ */
 struct leat_statsd_chunk {
     uint8_t client[16]; /* whose points these are */
     uint32_t points;    /* 0: the pass is over, nothing was written */

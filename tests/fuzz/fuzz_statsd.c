@@ -120,7 +120,7 @@ static void both_ways(const uint8_t *data, size_t len)
     LEAT_CHECK(n[0] == n[1] && memcmp(faults[0], faults[1], sizeof faults[0]) == 0);
     if (n[0] == 1 && (line[0].flags & LEAT_STATSD_NOTICE) == 0) {
         LEAT_CHECK(line[0].type == line[1].type && line[0].name_len == line[1].name_len);
-        LEAT_CHECK(line[0].values_end == line[1].values_end);
+        LEAT_CHECK(line[0].values_end - line[0].values == line[1].values_end - line[1].values);
         LEAT_CHECK(line[0].tail_len == line[1].tail_len && line[0].weight == line[1].weight);
         if (line[0].type != LEAT_STATSD_SET)
             LEAT_CHECK(line[0].flags == line[1].flags &&

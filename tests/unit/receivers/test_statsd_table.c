@@ -271,6 +271,32 @@ static void test_cap(void **state)
     statsd_done(&r);
 }
 
+/* So with addresses: a table has room for so many clients, whoever forges more of them. */
+static void test_many_clients(void **state)
+{
+    struct statsd_rig r = {.now = 0};
+    struct leat_statsd_source from = {.now = STATSD_NOW};
+    uint32_t n = LEAT_STATSD_CLIENTS + 1000;
+
+    (void)state;
+    statsd_open(&r);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < n; i++) {
+            memcpy(from.client, &i, sizeof i);
+            leat_statsd_table_feed(r.t, &from, leat_bytes_str("a:1|c"));
+        }
+        assert_int_equal(leat_statsd_table_series(r.t), LEAT_STATSD_CLIENTS);
+        assert_true(leat_statsd_table_bytes(r.t) < 16 << 20);
+        statsd_pass(&r);
+        assert_true(statsd_sum(&r, "statsd.overflow.counter ") == 1000);
+        assert_true(statsd_sum(&r, "") == n);
+    }
+    for (int i = 0; i < LEAT_STATSD_IDLE_PASSES; i++)
+        statsd_pass(&r);
+    assert_int_equal(leat_statsd_table_series(r.t), 0);
+    statsd_done(&r);
+}
+
 /* Idle series make room for new ones. */
 static void test_idle(void **state)
 {
@@ -518,15 +544,25 @@ static void test_feed_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counters),      cmocka_unit_test(test_counters_over_time),
-        cmocka_unit_test(test_counter_types), cmocka_unit_test(test_gauges),
-        cmocka_unit_test(test_stamps),        cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_tags),          cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_not_utf8),      cmocka_unit_test(test_types_and_clients_apart),
-        cmocka_unit_test(test_cap),           cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_budget),        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_chunks),        cmocka_unit_test(test_largest_point),
-        cmocka_unit_test(test_unmapped),      cmocka_unit_test(test_packed_is_separate),
+        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_counters_over_time),
+        cmocka_unit_test(test_counter_types),
+        cmocka_unit_test(test_gauges),
+        cmocka_unit_test(test_stamps),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_types_and_clients_apart),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_many_clients),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_largest_point),
+        cmocka_unit_test(test_unmapped),
+        cmocka_unit_test(test_packed_is_separate),
         cmocka_unit_test(test_feed_all),
     };
 
