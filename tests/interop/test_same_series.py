@@ -67,14 +67,17 @@ def paged(name, labels, v, **more):
     return one(name, labels, f"exemplar {(v, tsdb.key(more))}")
 
 
-def marker(count):
-    h = {"count": count, "negative": {}, "positive": {}, "reset_hint": 0, "schema": 0, "sum": "stale", "zero_count": 0, "zero_threshold": 1e-128}
-    return one("native_stale", ODD, f"native {h} @0")
+def native(name, count, total, schema=0, positive=()):
+    h = {"count": count, "negative": {}, "positive": dict(positive), "reset_hint": 0, "schema": schema, "sum": total, "zero_count": 0,
+         "zero_threshold": samples.ZERO}
+    return one(name, ODD, f"native {h} @0")
 
 
 WRITTEN = {
     "the end of a native histogram is a sum that is the marker; the collector puts the marker's bits into the count as well": (
-        [marker(remote_write.STALE)], [marker(0)]),
+        [native("native_stale", remote_write.STALE, "stale")], [native("native_stale", 0, "stale")]),
+    "buckets 4 and 5 are one at half the scale, number 3 as Prometheus counts; the collector leaves the first beside it where empty ones come before": (
+        [native("native_merged", 12, "12.5", 8, {1: 2, 2: 5, 3: 5})], [native("native_merged", 12, "12.5", 8, {1: 2, 3: 10})]),
 }
 WRITTEN_1 = {
     **WRITTEN,
