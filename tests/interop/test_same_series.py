@@ -79,8 +79,10 @@ WRITTEN = {
     "buckets 4 and 5 are one at half the scale, number 3 as Prometheus counts; the collector leaves the first beside it where empty ones come before": (
         [native("native_merged", 12, "12.5", 8, {1: 2, 2: 5, 3: 5})], [native("native_merged", 12, "12.5", 8, {1: 2, 3: 10})]),
 }
+ENDED = one("value_stale_histogram_sum", ODD, "= stale @0")
 WRITTEN_1 = {
     **WRITTEN,
+    "a point that only ends a histogram has no sum and ends that series too; the collector leaves it": ([], [ENDED]),
     "the collector describes metrics of which it sends no point": (
         [f"metadata {name} {(kind, '', '')}" for name, kind in (
             ("delta_counter_total", "counter"), ("delta_gauge", "gauge"), ("delta_histogram", "histogram"), ("delta_native", "histogram"),
@@ -91,6 +93,8 @@ BUCKETS = [("exemplar_histogram_bucket", {**ODD, "le": le}, v, 1) for le, v in (
     ("http_duration_seconds_bucket", {**RICH, "method": "GET", "le": le}, v, ago) for le, v, ago in (("0.5", 0.25, 2), ("10", 7.5, 1))]
 WRITTEN_2 = {
     **WRITTEN,
+    "a point that only ends a histogram has no sum and ends that series too; the collector leaves it": (
+        [], [ENDED, "metadata of " + one("value_stale_histogram_sum", ODD, ("histogram", "", ""))]),
     "exemplars belong to counters and buckets; the collector's 2.0 sends none of buckets, and those of gauges": (
         [exemplar("exemplar_gauge", ODD, 1.0, 1)], [exemplar(*x) for x in BUCKETS]),
     "target_info has the same labels in both messages; the collector has another rule in 2.0": (
