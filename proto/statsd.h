@@ -16,6 +16,7 @@
 #define LEAT_PROTO_STATSD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -82,5 +83,71 @@ struct leat_statsd_notice {
     struct leat_bytes container;
     int64_t time; /* d:, in seconds since 1970; 0: none */
 };
+
+#define LEAT_STATSD_TAIL_MAX (LEAT_STATSD_TAGS_MAX + LEAT_STATSD_CONTAINER_MAX + 32)
+
+enum leat_statsd_line_flag {
+    LEAT_STATSD_SIGNED = 1 << 0,  /* the (first) value begins with '+' or '-' */
+    LEAT_STATSD_SKIP = 1 << 1,    /* the first value cannot be read */
+    LEAT_STATSD_PACKED = 1 << 2,  /* more values follow */
+    LEAT_STATSD_STAMPED = 1 << 3, /* has a timestamp of its own */
+    LEAT_STATSD_NOTICE = 1 << 4,  /* an event or a service check: `name` is the whole line */
+};
+
+/* One line, read. Everything lies in the bytes given, or in the reader. */
+struct leat_statsd_line {
+    const uint8_t *name;
+    /* What tells series of one name apart: tags, then "|c:" and the container, then "|T" and the
+     * timestamp, of these what is there. */
+    const uint8_t *tail;
+    const uint8_t *values, *values_end; /* all of them, as written */
+    double value;                       /* the first; not of a set */
+    double weight;                      /* 1 / rate */
+    int64_t stamp;                      /* STAMPED: seconds since 1970 */
+    uint16_t name_len, tail_len;        /* one after the other: they are read together */
+    uint8_t type, flags;
+};
+_Static_assert(offsetof(struct leat_statsd_line, tail_len) ==
+                   offsetof(struct leat_statsd_line, name_len) + sizeof(uint16_t),
+               "name_len and tail_len are read together");
+
+#define LEAT_STATSD_SCRATCH 16384
+
+/* Over one datagram or run of lines. */
+struct leat_statsd_reader {
+    const uint8_t *at, *end;
+    uint64_t *faults; /* LEAT_STATSD_FAULTS of them, counted up */
+    uint64_t lines;   /* not empty, so far */
+    uint32_t used;
+    uint8_t scratch[LEAT_STATSD_SCRATCH]; /* tails that are not in one piece */
+};
+
+void leat_statsd_begin(struct leat_statsd_reader *r, struct leat_bytes data, uint64_t *faults);
+/* Goes on with other bytes; the lines read so far stay valid. */
+void leat_statsd_go_on(struct leat_statsd_reader *r, struct leat_bytes data);
+/* The lines read so far are done with, and what was put together for them. */
+static inline void leat_statsd_settle(struct leat_statsd_reader *r)
+{
+    r->used = 0;
+}
+/* Reads the next lines, `max` at most; what cannot be read is counted and passed over. Returns how
+ * many. It is the end when r->at is r->end, else there are `max`, or leat_statsd_settle() must come
+ * first. */
+uint32_t leat_statsd_read(struct leat_statsd_reader *r, struct leat_statsd_line *lines,
+                          uint32_t max);
+/* The value after this one, of a packed line: to *ret; *at begins behind the first ':'. 1, 0: there
+ * is none left, -1: it cannot be read and was counted. */
+int leat_statsd_more(const struct leat_statsd_line *line, const uint8_t **at, uint64_t *faults,
+                     double *ret, bool *ret_signed);
+
+/* Reads the whole line of an event or a service check; parts that are bad are counted. false: the
+ * line is lost, and counted. */
+bool leat_statsd_notice_read(struct leat_bytes line, uint64_t *faults,
+                             struct leat_statsd_notice *ret);
+
+enum leat_statsd_number { LEAT_STATSD_NUMBER, LEAT_STATSD_NO_NUMBER, LEAT_STATSD_INFINITE };
+/* The double nearest to a decimal number (sign, digits, point, exponent), whatever the locale; all
+ * of `text` is the number. INFINITE: too large, or "inf" or "nan" in any case. */
+enum leat_statsd_number leat_statsd_number(struct leat_bytes text, double *ret);
 
 #endif

@@ -17,6 +17,7 @@ struct leat_statsd_logs {
     struct leat_make make;
     uint32_t records;
     bool simple_tags;
+    bool ended; /* nothing is added until it is cleared */
 };
 
 /* At most `max` bytes; allocates nothing. */
@@ -26,8 +27,8 @@ void leat_statsd_logs_done(struct leat_statsd_logs *l);
  * added: end this request and begin the next. */
 int leat_statsd_logs_add(struct leat_statsd_logs *l, const struct leat_statsd_notice *notice,
                          int64_t now);
-/* The request so far, whole; valid until the next call. Adding goes on afresh after
- * leat_statsd_logs_clear(). */
+/* The request, whole, valid until the next call; empty when there are no records, or no memory for
+ * the last step. Adding goes on afresh after leat_statsd_logs_clear(). */
 struct leat_bytes leat_statsd_logs_end(struct leat_statsd_logs *l);
 void leat_statsd_logs_clear(struct leat_statsd_logs *l); /* empty again, keeps its memory */
 

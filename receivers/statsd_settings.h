@@ -11,6 +11,10 @@
 
 struct leat_err;
 
+/* What users see as otel_scope_name: the collector's, so that what is built on it goes on. */
+#define LEAT_STATSD_SCOPE                                                                          \
+    "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/statsdreceiver"
+
 /* counter_type: words in this order. */
 enum leat_statsd_counter_type {
     LEAT_STATSD_COUNTER_INT,
