@@ -109,6 +109,13 @@ static void remote_write_drain(void *self, void (*drained)(void *house), void *h
 
 static const char *const aliases[] = {"prometheusremotewrite", NULL};
 
+static void remote_write_deltas(const void *conf, struct leat_deltas *ret)
+{
+    (void)conf;
+    ret->drops = LEAT_DELTAS_ALL;
+    ret->why = "Prometheus knows cumulative metrics only";
+}
+
 const struct leat_component leat_exporter_prometheus_remote_write = {
     .type = "prometheus_remote_write",
     .aliases = aliases,
@@ -121,6 +128,7 @@ const struct leat_component leat_exporter_prometheus_remote_write = {
     .single = true,
     .sender = LEAT_SENDER(struct leat_prw_conf, remote_write_queue.sender),
     .check = leat_prw_check,
+    .deltas = remote_write_deltas,
     .open = remote_write_open,
     .take = remote_write_take,
     .drain = remote_write_drain,

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "proto/otlp_make.h"
 #include "proto/prom_exemplar.h"
 #include "proto/prom_order.h"
+#include "proto/prom_pack.h"
+#include "proto/prom_symbols.h"
 #include "proto/wire.h"
 
 #define LARGEST ((size_t)16 << 20) /* bytes of one series: buckets, exemplars and all */
@@ -32,7 +35,8 @@ void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *sto
     *w = (struct leat_prom_write){
         .store = store, .max = max, .version = leat_prom_store_message(store)};
     leat_text_init(&w->body, max + LARGEST);
-    leat_prom_symbols_init(&w->symbols, store, max + LARGEST);
+    w->symbols = leat_new(sizeof *w->symbols);
+    leat_prom_symbols_init(w->symbols, store, max + LARGEST);
     leat_text_init(&w->tail, LARGEST);
     leat_text_init(&w->scratch, LEAT_PROM_EXEMPLAR_BYTES);
 }
@@ -40,40 +44,41 @@ void leat_prom_write_init(struct leat_prom_write *w, struct leat_prom_store *sto
 void leat_prom_write_squeeze(struct leat_prom_write *w)
 {
     LEAT_CHECK(w->version == LEAT_PROM_WRITE_1 && leat_prom_write_empty(w));
-    w->squeezes = true;
-    w->serial = leat_prom_store_serial(w->store);
-    leat_squeeze_init(&w->squeeze, w->max + LARGEST);
+    w->pack = leat_prom_pack_new(w->store, w->max + LARGEST);
 }
 
 void leat_prom_write_done(struct leat_prom_write *w)
 {
-    leat_squeeze_done(&w->squeeze);
-    leat_prom_places_done(&w->places);
+    leat_prom_pack_free(w->pack);
+    w->pack = NULL;
     leat_text_done(&w->body);
     leat_text_done(&w->tail);
     leat_text_done(&w->scratch);
-    leat_prom_symbols_done(&w->symbols);
+    if (w->symbols != NULL)
+        leat_prom_symbols_done(w->symbols);
+    leat_free(w->symbols);
+    w->symbols = NULL;
 }
 
 size_t leat_prom_write_memory(const struct leat_prom_write *w)
 {
-    size_t numbers = w->symbols.numbers.cap + w->places.cap;
+    size_t pack = w->pack != NULL ? leat_prom_pack_memory(w->pack) : 0;
 
-    return w->body.cap + leat_squeeze_memory(&w->squeeze) + w->symbols.text.cap + w->tail.cap +
-           w->scratch.cap + numbers * sizeof *w->places.at;
+    return pack + w->body.cap + w->symbols->text.cap + w->tail.cap + w->scratch.cap +
+           w->symbols->numbers.cap * sizeof *w->symbols->numbers.at;
 }
 
 /* In 2.0 there is always the empty symbol. */
 static size_t symbols_size(const struct leat_prom_write *w)
 {
-    size_t len = w->symbols.text.len;
+    size_t len = w->symbols->text.len;
 
     return w->version == LEAT_PROM_WRITE_2 && len == 0 ? 2 : len;
 }
 
 size_t leat_prom_write_size(const struct leat_prom_write *w)
 {
-    return w->squeezes ? w->squeeze.raw : symbols_size(w) + w->body.len;
+    return w->pack != NULL ? leat_prom_pack_size(w->pack) : symbols_size(w) + w->body.len;
 }
 
 /* --- small pieces */
@@ -186,7 +191,7 @@ static uint8_t *put_refs(struct leat_prom_write *w, uint8_t *at,
     size_t len;
 
     for (uint32_t i = 0; i < series->nrefs; i++) {
-        if (!leat_prom_symbols_number(&w->symbols, symbols, series->refs[i], &number))
+        if (!leat_prom_symbols_number(w->symbols, symbols, series->refs[i], &number))
             return NULL;
         end = leat_wire_put_varint(end, number);
     }
@@ -210,8 +215,8 @@ static uint8_t *put_metadata(struct leat_prom_write *w, uint8_t *at,
     uint8_t *inner = at + 2, *end;
     uint32_t help, unit;
 
-    if (!leat_prom_symbols_number(&w->symbols, symbols, family->help_ref, &help) ||
-        !leat_prom_symbols_number(&w->symbols, symbols, family->unit_ref, &unit))
+    if (!leat_prom_symbols_number(w->symbols, symbols, family->help_ref, &help) ||
+        !leat_prom_symbols_number(w->symbols, symbols, family->unit_ref, &unit))
         return NULL;
     end = put_varint(inner, 1, family->type);
     end = put_varint(end, 3, help);
@@ -241,8 +246,8 @@ static void make_labels_2(struct leat_prom_write *w, struct leat_make *m,
     if (l->count == 0)
         return;
     for (uint32_t i = 0; i < l->count; i++) {
-        at = leat_wire_put_varint(at, leat_prom_symbols_text(&w->symbols, l->label[i].name));
-        at = leat_wire_put_varint(at, leat_prom_symbols_text(&w->symbols, l->label[i].value));
+        at = leat_wire_put_varint(at, leat_prom_symbols_text(w->symbols, l->label[i].name));
+        at = leat_wire_put_varint(at, leat_prom_symbols_text(w->symbols, l->label[i].value));
     }
     leat_make_bytes(m, 1, leat_bytes(packed, (size_t)(at - packed)));
 }
@@ -312,59 +317,13 @@ static uint8_t *put_labels(const struct leat_prom_write *w, uint8_t *at,
     return at;
 }
 
-/* A label that stood in this request before is a copy. */
-static void squeeze_labels(struct leat_prom_write *w, const struct leat_prom_series *series)
+static bool pack_series(struct leat_prom_write *w, const struct leat_prom_series *series,
+                        size_t inner, struct leat_bytes tail)
 {
-    const uint8_t *symbols = leat_prom_store_symbols(w->store);
-    struct leat_squeeze *q = &w->squeeze;
+    uint8_t head[HEAD], *end = leat_wire_put_tag(head, REQUEST_SERIES_1, LEAT_BYTES);
 
-    for (uint32_t i = 0; i < series->nrefs; i++) {
-        const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
-        uint32_t before = leat_prom_places_get(&w->places, s->id), now = (uint32_t)q->raw + 1;
-        leat_prom_places_set(&w->places, s->id, now);
-        if (before != 0 && now - before <= LEAT_SQUEEZE_REACH)
-            leat_squeeze_again(q, before - 1, s->len);
-        else
-            leat_squeeze_add(q, s->bytes, s->len);
-    }
-}
-
-/* Each label of the series has a place. */
-static bool squeeze_room(struct leat_prom_write *w, const struct leat_prom_series *series)
-{
-    const uint8_t *symbols = leat_prom_store_symbols(w->store);
-    uint32_t most = 0;
-
-    if (w->serial != leat_prom_store_serial(w->store)) {
-        leat_prom_places_forget(&w->places);
-        w->serial = leat_prom_store_serial(w->store);
-    }
-    for (uint32_t i = 0; i < series->nrefs; i++) {
-        uint32_t id = leat_prom_symbol_at(symbols, series->refs[i])->id;
-        most = id > most ? id : most;
-    }
-    return most < w->places.cap || leat_prom_places_room(&w->places, most);
-}
-
-static enum leat_prom_write_result squeeze_series(struct leat_prom_write *w,
-                                                  const struct leat_prom_series *series,
-                                                  struct leat_bytes tail)
-{
-    size_t inner = series->label_bytes + tail.len;
-    size_t whole = 1 + leat_wire_varint_size(inner) + inner;
-    uint8_t head[HEAD], *end;
-
-    if (!fits(w, whole))
-        return LEAT_PROM_WRITE_FULL;
-    if (!squeeze_room(w, series) ||
-        !leat_squeeze_reserve(&w->squeeze, whole, (size_t)series->nrefs + 2))
-        return LEAT_PROM_WRITE_NO_MEMORY;
-    end = leat_wire_put_tag(head, REQUEST_SERIES_1, LEAT_BYTES);
     end = leat_wire_put_varint(end, inner);
-    leat_squeeze_add(&w->squeeze, head, (size_t)(end - head));
-    squeeze_labels(w, series);
-    leat_squeeze_add(&w->squeeze, tail.data, tail.len);
-    return LEAT_PROM_WRITE_OK;
+    return leat_prom_pack_series(w->pack, leat_bytes(head, (size_t)(end - head)), series, tail);
 }
 
 /* Adds a TimeSeries of 1.0: its labels, and `tail` behind them. */
@@ -376,10 +335,10 @@ static enum leat_prom_write_result add_labels_and(struct leat_prom_write *w,
     size_t whole = 1 + leat_wire_varint_size(inner) + inner;
     uint8_t *at;
 
-    if (w->squeezes)
-        return squeeze_series(w, series, tail);
     if (!fits(w, whole))
         return LEAT_PROM_WRITE_FULL;
+    if (w->pack != NULL)
+        return pack_series(w, series, inner, tail) ? LEAT_PROM_WRITE_OK : LEAT_PROM_WRITE_NO_MEMORY;
     if (!leat_text_reserve(&w->body, whole + SLACK)) {
         w->body.failed = false;
         return LEAT_PROM_WRITE_NO_MEMORY;
@@ -428,7 +387,7 @@ static bool make_tail_2(struct leat_prom_write *w, const struct leat_prom_sample
         leat_make_raw(&m, leat_bytes(sample, (size_t)(put_sample(sample, s) - sample)));
     else
         make_native(&m, SERIES_NATIVE_2, s);
-    return make_exemplars(w, &m, SERIES_EXEMPLAR_2, s) && leat_text_ok(&w->symbols.text);
+    return make_exemplars(w, &m, SERIES_EXEMPLAR_2, s) && leat_text_ok(&w->symbols->text);
 }
 
 /* Adds a TimeSeries of 2.0; its labels and what else is small is written at once, in its place. */
@@ -441,7 +400,7 @@ static enum leat_prom_write_result put_2(struct leat_prom_write *w,
     size_t tail, inner, head;
     uint8_t *at, *end;
 
-    if (!leat_prom_symbols_begin(&w->symbols) || (!plain && !make_tail_2(w, s)))
+    if (!leat_prom_symbols_begin(w->symbols) || (!plain && !make_tail_2(w, s)))
         return LEAT_PROM_WRITE_NO_MEMORY;
     tail = plain ? SAMPLE_MAX : w->tail.len;
     if (!leat_text_reserve(&w->body, HEAD + REFS_MAX + METADATA_MAX + HEAD + tail))
@@ -477,16 +436,16 @@ static enum leat_prom_write_result add_2(struct leat_prom_write *w,
                                          const struct leat_prom_sample *s,
                                          const struct leat_prom_family *family)
 {
-    struct leat_prom_symbols_mark mark = leat_prom_symbols_mark(&w->symbols);
+    struct leat_prom_symbols_mark mark = leat_prom_symbols_mark(w->symbols);
     enum leat_prom_write_result r = put_2(w, series, s, family, leat_prom_write_size(w));
 
     if (r == LEAT_PROM_WRITE_OK)
         return r;
     w->body.failed = false;
-    leat_prom_symbols_rewind(&w->symbols, mark, series->refs, series->nrefs);
+    leat_prom_symbols_rewind(w->symbols, mark, series->refs, series->nrefs);
     if (family != NULL) {
-        leat_prom_symbols_rewind(&w->symbols, mark, &family->help_ref, 1);
-        leat_prom_symbols_rewind(&w->symbols, mark, &family->unit_ref, 1);
+        leat_prom_symbols_rewind(w->symbols, mark, &family->help_ref, 1);
+        leat_prom_symbols_rewind(w->symbols, mark, &family->unit_ref, 1);
     }
     return r;
 }
@@ -500,7 +459,7 @@ enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
 
     if (w->version == LEAT_PROM_WRITE_1)
         r = add_1(w, series, sample);
-    else if (leat_prom_symbols_follow(&w->symbols, leat_prom_write_empty(w)))
+    else if (leat_prom_symbols_follow(w->symbols, leat_prom_write_empty(w)))
         r = add_2(w, series, sample, family);
     else
         r = LEAT_PROM_WRITE_FULL;
@@ -513,12 +472,8 @@ enum leat_prom_write_result leat_prom_write_add(struct leat_prom_write *w,
 
 static bool add_family(struct leat_prom_write *w, struct leat_bytes family)
 {
-    if (w->squeezes) {
-        if (!leat_squeeze_reserve(&w->squeeze, family.len, 1))
-            return false;
-        leat_squeeze_add(&w->squeeze, family.data, family.len);
-        return true;
-    }
+    if (w->pack != NULL)
+        return leat_prom_pack_add(w->pack, family);
     leat_text_add(&w->body, family.data, family.len);
     if (leat_text_ok(&w->body))
         return true;
@@ -556,34 +511,29 @@ enum leat_prom_write_result leat_prom_write_family(struct leat_prom_write *w,
 /* What was written out of the order of its times must be there as it is to be put in order. */
 static bool put_in_order(struct leat_prom_write *w)
 {
-    if (w->squeezes) {
-        leat_text_clear(&w->body);
-        if (!leat_squeeze_undo(leat_squeeze_finish(&w->squeeze), &w->body)) {
-            leat_text_clear(&w->body);
-            return false;
-        }
-    }
+    if (w->pack != NULL && !leat_prom_pack_undo(w->pack, &w->body))
+        return false;
     return leat_prom_order(w->version, &w->body);
 }
 
 bool leat_prom_write_finish(struct leat_prom_write *w, struct leat_bytes *ret, bool *ret_squeezed)
 {
-    struct leat_text *symbols = &w->symbols.text;
+    struct leat_text *symbols = &w->symbols->text;
 
-    *ret_squeezed = w->squeezes && !w->disorder;
+    *ret_squeezed = w->pack != NULL && !w->disorder;
     if (*ret_squeezed) {
-        *ret = leat_squeeze_finish(&w->squeeze);
+        *ret = leat_prom_pack_finish(w->pack);
         return true;
     }
     if (w->disorder && !put_in_order(w))
         return false;
-    w->disorder = w->squeezes;
+    w->disorder = w->pack != NULL; /* it may be asked for once more */
     if (w->version == LEAT_PROM_WRITE_1) {
         *ret = leat_text_bytes(&w->body);
         return true;
     }
     /* Symbols come first: a receiver may read in one pass. */
-    if (!leat_prom_symbols_begin(&w->symbols) || !leat_text_reserve(symbols, w->body.len)) {
+    if (!leat_prom_symbols_begin(w->symbols) || !leat_text_reserve(symbols, w->body.len)) {
         symbols->failed = false;
         return false;
     }
@@ -605,13 +555,10 @@ void leat_prom_write_clear(struct leat_prom_write *w, bool keep)
 {
     w->series = w->samples = w->histograms = w->exemplars = w->families = 0;
     w->disorder = false;
-    if (keep)
-        leat_prom_places_clear(&w->places, (uint32_t)w->squeeze.raw + 1);
-    else
-        leat_prom_places_done(&w->places);
-    leat_squeeze_clear(&w->squeeze, keep);
+    if (w->pack != NULL)
+        leat_prom_pack_clear(w->pack, keep);
     rest(&w->body, keep);
     rest(&w->tail, keep);
     rest(&w->scratch, keep);
-    leat_prom_symbols_clear(&w->symbols, keep);
+    leat_prom_symbols_clear(w->symbols, keep);
 }

@@ -13,8 +13,6 @@
 #include "base/text.h"
 #include "proto/prom_map.h"
 #include "proto/prom_series.h"
-#include "proto/prom_squeeze.h"
-#include "proto/prom_symbols.h"
 
 /* Metadata of a metric family. */
 struct leat_prom_family {
@@ -22,6 +20,9 @@ struct leat_prom_family {
     struct leat_bytes name, help, unit; /* 1.0 */
     uint32_t help_ref, unit_ref;        /* 2.0: leat_prom_store_text() */
 };
+
+struct leat_prom_pack;
+struct leat_prom_symbols;
 
 struct leat_prom_write {
     /* What is in the request. */
@@ -31,15 +32,12 @@ struct leat_prom_write {
     enum leat_prom_message version;
     struct leat_prom_store *store;
     size_t max;
-    bool squeezes; /* 1.0: what would be in `body` is in `squeeze` */
-    struct leat_squeeze squeeze;
-    struct leat_prom_places places;   /* where each label stood last in the request, + 1 */
-    uint32_t serial;                  /* of the store, of the ids in `places` */
-    bool disorder;                    /* a sample is older than one of its series before it */
-    struct leat_text body;            /* the series */
-    struct leat_text tail;            /* of a series, behind its labels */
-    struct leat_text scratch;         /* labels of an exemplar */
-    struct leat_prom_symbols symbols; /* 2.0 */
+    bool disorder;                     /* a sample is older than one of its series before it */
+    struct leat_text body;             /* the series */
+    struct leat_text tail;             /* of a series, behind its labels */
+    struct leat_text scratch;          /* labels of an exemplar */
+    struct leat_prom_symbols *symbols; /* 2.0 */
+    struct leat_prom_pack *pack;       /* 1.0, squeezed: instead of `body`. NULL: it is not */
 };
 
 enum leat_prom_write_result {

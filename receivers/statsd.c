@@ -282,6 +282,18 @@ static void statsd_close(void *self)
     r->lead = NULL;
 }
 
+static void statsd_deltas(const void *conf, struct leat_deltas *ret)
+{
+    const struct leat_statsd_conf *c = &((const struct leat_statsd_receiver_conf *)conf)->table;
+    const struct leat_statsd_mapping_conf *m = c->timer_histogram_mapping.items;
+
+    ret->makes = c->is_monotonic_counter ? LEAT_DELTA_SUMS : LEAT_DELTA_UPDOWN;
+    for (uint32_t i = 0; i < c->timer_histogram_mapping.count; i++) {
+        if (m[i].observer_type == LEAT_STATSD_OBSERVE_HISTOGRAM)
+            ret->makes |= LEAT_DELTA_HISTOGRAMS;
+    }
+}
+
 const struct leat_component leat_receiver_statsd = {
     .type = "statsd",
     .kind = LEAT_RECEIVER,
@@ -291,6 +303,7 @@ const struct leat_component leat_receiver_statsd = {
     .conf_size = sizeof(struct leat_statsd_receiver_conf),
     .self_size = sizeof(struct leat_statsd),
     .check = leat_statsd_check,
+    .deltas = statsd_deltas,
     .open = statsd_open,
     .drain = statsd_drain,
     .close = statsd_close,

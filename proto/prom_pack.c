@@ -1,0 +1,120 @@
+/* A remote-write request of 1.0 as a snappy block. */
+#include "proto/prom_pack.h"
+
+#include "base/mem.h"
+#include "proto/prom_places.h"
+#include "proto/prom_squeeze.h"
+
+struct leat_prom_pack {
+    const struct leat_prom_store *store;
+    struct leat_squeeze squeeze;
+    struct leat_prom_places places; /* where each label stood last, + 1 */
+    uint32_t serial;                /* of the store, of the ids in `places` */
+};
+
+struct leat_prom_pack *leat_prom_pack_new(const struct leat_prom_store *store, size_t max)
+{
+    struct leat_prom_pack *p = leat_new(sizeof *p);
+
+    p->store = store;
+    p->serial = leat_prom_store_serial(store);
+    leat_squeeze_init(&p->squeeze, max);
+    return p;
+}
+
+void leat_prom_pack_free(struct leat_prom_pack *p)
+{
+    if (p == NULL)
+        return;
+    leat_squeeze_done(&p->squeeze);
+    leat_prom_places_done(&p->places);
+    leat_free(p);
+}
+
+size_t leat_prom_pack_size(const struct leat_prom_pack *p)
+{
+    return p->squeeze.raw;
+}
+
+size_t leat_prom_pack_memory(const struct leat_prom_pack *p)
+{
+    return leat_squeeze_memory(&p->squeeze) + p->places.cap * sizeof *p->places.at;
+}
+
+/* Each label of the series has a place. */
+static bool make_places(struct leat_prom_pack *p, const struct leat_prom_series *series)
+{
+    const uint8_t *symbols = leat_prom_store_symbols(p->store);
+    uint32_t most = 0;
+
+    if (p->serial != leat_prom_store_serial(p->store)) {
+        leat_prom_places_forget(&p->places);
+        p->serial = leat_prom_store_serial(p->store);
+    }
+    for (uint32_t i = 0; i < series->nrefs; i++) {
+        uint32_t id = leat_prom_symbol_at(symbols, series->refs[i])->id;
+        most = id > most ? id : most;
+    }
+    return most < p->places.cap || leat_prom_places_room(&p->places, most);
+}
+
+static void add_labels(struct leat_prom_pack *p, const struct leat_prom_series *series)
+{
+    const uint8_t *symbols = leat_prom_store_symbols(p->store);
+
+    for (uint32_t i = 0; i < series->nrefs; i++) {
+        const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
+        uint32_t before = leat_prom_places_get(&p->places, s->id);
+        uint32_t now = (uint32_t)p->squeeze.raw + 1;
+        leat_prom_places_set(&p->places, s->id, now);
+        if (before != 0 && now - before <= LEAT_SQUEEZE_REACH)
+            leat_squeeze_again(&p->squeeze, before - 1, s->len);
+        else
+            leat_squeeze_add(&p->squeeze, s->bytes, s->len);
+    }
+}
+
+bool leat_prom_pack_series(struct leat_prom_pack *p, struct leat_bytes head,
+                           const struct leat_prom_series *series, struct leat_bytes tail)
+{
+    size_t bytes = head.len + series->label_bytes + tail.len;
+
+    if (!make_places(p, series) ||
+        !leat_squeeze_reserve(&p->squeeze, bytes, (size_t)series->nrefs + 2))
+        return false;
+    leat_squeeze_add(&p->squeeze, head.data, head.len);
+    add_labels(p, series);
+    leat_squeeze_add(&p->squeeze, tail.data, tail.len);
+    return true;
+}
+
+bool leat_prom_pack_add(struct leat_prom_pack *p, struct leat_bytes bytes)
+{
+    if (!leat_squeeze_reserve(&p->squeeze, bytes.len, 1))
+        return false;
+    leat_squeeze_add(&p->squeeze, bytes.data, bytes.len);
+    return true;
+}
+
+struct leat_bytes leat_prom_pack_finish(struct leat_prom_pack *p)
+{
+    return leat_squeeze_finish(&p->squeeze);
+}
+
+bool leat_prom_pack_undo(struct leat_prom_pack *p, struct leat_text *out)
+{
+    leat_text_clear(out);
+    if (leat_squeeze_undo(leat_squeeze_finish(&p->squeeze), out))
+        return true;
+    leat_text_clear(out);
+    return false;
+}
+
+void leat_prom_pack_clear(struct leat_prom_pack *p, bool keep)
+{
+    if (keep)
+        leat_prom_places_clear(&p->places, (uint32_t)p->squeeze.raw + 1);
+    else
+        leat_prom_places_done(&p->places);
+    leat_squeeze_clear(&p->squeeze, keep);
+}
