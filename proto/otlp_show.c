@@ -132,14 +132,6 @@ static double double_of(uint64_t bits)
 
 static void add_json(struct leat_text *t, struct leat_bytes value, unsigned depth);
 
-static int compare(struct leat_bytes a, struct leat_bytes b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int c = len != 0 ? memcmp(a.data, b.data, len) : 0;
-
-    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 /* The member of a map whose key comes next after `last` (NULL: the first), the last of equals. */
 static bool next_key(struct leat_bytes list, const struct leat_bytes *last, struct leat_bytes *key,
                      struct leat_bytes *pair)
@@ -150,9 +142,9 @@ static bool next_key(struct leat_bytes list, const struct leat_bytes *last, stru
 
     while (leat_show_next(&w, 1, &one)) {
         struct leat_bytes k = leat_show_bytes(one, 1);
-        if (last != NULL && compare(k, *last) <= 0)
+        if (last != NULL && leat_bytes_compare(k, *last) <= 0)
             continue;
-        if (!found || compare(k, *key) <= 0) {
+        if (!found || leat_bytes_compare(k, *key) <= 0) {
             *key = k;
             *pair = one;
             found = true;

@@ -30,6 +30,15 @@ static inline bool leat_bytes_eq(struct leat_bytes a, struct leat_bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* By the bytes, a beginning before what goes on: below 0, 0 or above, as memcmp(). */
+static inline int leat_bytes_compare(struct leat_bytes a, struct leat_bytes b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int c = len != 0 ? memcmp(a.data, b.data, len) : 0;
+
+    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline bool leat_bytes_is(struct leat_bytes a, const char *text)
 {
     return leat_bytes_eq(a, leat_bytes_str(text));
