@@ -16,6 +16,8 @@
  * still be on its way. */
 #define PER_ANSWER  2
 #define PER_REFUSAL 1
+/* And for so many bytes of a long answer one: a client acknowledges them by WINDOW_UPDATE. */
+#define PER_BYTES 2048
 #define DETAILS_MAX ((size_t)8 * 1024)
 
 /* Detaches the call from its stream: it may be freed any time. */
@@ -109,6 +111,7 @@ static void go_on(struct leat_call *c)
         return;
     }
     c->window_at = leat_clock_mono();
+    leat_guard_give(&h->guard, (unsigned)(st->piece.len / PER_BYTES) + 1);
     c->out_piece = leat_text_bytes(&st->piece);
     c->out.index = c->out.offset = 0;
     if (st->over)

@@ -1,0 +1,499 @@
+/* Prometheus' selectors: reading them, and choosing families and series by them. */
+#include "exporters/prom_match.h"
+
+#include <regex.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define SELECTORS_MAX ((size_t)32)
+#define MATCHERS_MAX  ((size_t)16)   /* of one */
+#define SELECTOR_MAX  ((size_t)4096) /* bytes of one */
+#define REGEX_MAX     ((size_t)256)  /* bytes of one */
+#define REPEATS_MAX   1000           /* the bounds of all {n,m} in one, multiplied */
+#define VALUE_MAX     ((size_t)4096) /* longer values match no expression */
+/* glibc keeps what it learns about an expression while it matches: after so many bytes it is
+ * compiled anew, so that this stays small. */
+#define REGEX_BYTES ((size_t)16 * 1024)
+
+enum op { EQUAL, NOT_EQUAL, LIKE, NOT_LIKE };
+
+struct matcher {
+    enum op op;
+    bool compiled;
+    size_t seen;                    /* bytes matched since it was compiled */
+    struct leat_bytes label, value; /* in the text of the match; a regex ends in a NUL there */
+    regex_t regex;
+};
+
+struct selector {
+    struct matcher *matchers;
+    size_t n;
+    bool fits; /* the family that was asked for last */
+};
+
+struct leat_prom_match {
+    struct selector selectors[SELECTORS_MAX];
+    size_t n;
+    struct leat_text value;                /* of a label, unescaped */
+    struct leat_text texts[SELECTORS_MAX]; /* what the matchers point into */
+};
+
+/* --- reading */
+
+struct reader {
+    struct leat_bytes in;
+    size_t at;
+    struct leat_text *out; /* what is read goes here, each with a NUL behind it */
+    struct selector *s;
+    struct leat_err *err;
+};
+
+static int fail(struct reader *r, const char *what)
+{
+    size_t n = r->in.len < 100 ? r->in.len : 100;
+
+    return leat_fail(r->err, "match[]=%.*s: %s at character %zu", (int)n, (const char *)r->in.data,
+                     what, r->at + 1);
+}
+
+static int peek(struct reader *r)
+{
+    while (r->at < r->in.len && strchr(" \t\r\n", r->in.data[r->at]) != NULL &&
+           r->in.data[r->at] != '\0')
+        r->at++;
+    return r->at < r->in.len ? r->in.data[r->at] : -1;
+}
+
+static struct leat_bytes kept(struct reader *r, size_t from)
+{
+    struct leat_bytes b = leat_bytes(r->out->data + from, r->out->len - from);
+
+    leat_text_char(r->out, '\0');
+    return b;
+}
+
+static int read_name(struct reader *r, bool label, struct leat_bytes *ret)
+{
+    size_t from = r->at;
+
+    while (r->at < r->in.len &&
+           leat_prom_is_plain(leat_bytes(r->in.data + from, r->at + 1 - from), label))
+        r->at++;
+    if (r->at == from)
+        return fail(r, label ? "a label's name is missing" : "a name is missing");
+    leat_text_add(r->out, r->in.data + from, r->at - from);
+    *ret = kept(r, r->out->len - (r->at - from));
+    return 0;
+}
+
+static int unescape(struct reader *r, int c)
+{
+    static const char from[] = "abfnrtv\\\"'", to[] = "\a\b\f\n\r\t\v\\\"'";
+    const char *at = c > 0 ? strchr(from, c) : NULL;
+
+    if (at == NULL)
+        return fail(r, "an escape that is not known here");
+    leat_text_char(r->out, to[at - from]);
+    return 0;
+}
+
+/* "…", '…' with escapes, or `…` without. */
+static int read_string(struct reader *r, struct leat_bytes *ret)
+{
+    size_t from = r->out->len;
+    int quote = peek(r), c;
+
+    if (quote != '"' && quote != '\'' && quote != '`')
+        return fail(r, "a value in quotes is missing");
+    for (r->at++; r->at < r->in.len && (c = r->in.data[r->at]) != quote; r->at++) {
+        if (c == '\0')
+            return fail(r, "a zero byte");
+        if (c != '\\' || quote == '`')
+            leat_text_char(r->out, (char)c);
+        else if (++r->at == r->in.len || unescape(r, r->in.data[r->at]) < 0)
+            return r->at == r->in.len ? fail(r, "an unfinished string") : -1;
+    }
+    if (r->at == r->in.len)
+        return fail(r, "an unfinished string");
+    r->at++;
+    *ret = kept(r, from);
+    return 0;
+}
+
+static int read_op(struct reader *r, enum op *ret)
+{
+    static const char *const ops[] = {"=", "!=", "=~", "!~"};
+    int found = -1;
+
+    peek(r);
+    for (int i = 0; i < 4; i++) {
+        size_t n = strlen(ops[i]);
+
+        if (r->in.len - r->at >= n && memcmp(r->in.data + r->at, ops[i], n) == 0 &&
+            (found < 0 || n == 2))
+            found = i;
+    }
+    if (found < 0)
+        return fail(r, "one of = != =~ !~ is missing");
+    r->at += strlen(ops[found]);
+    *ret = (enum op)found;
+    return 0;
+}
+
+static int add_matcher(struct reader *r, const struct matcher *m)
+{
+    if (r->s->n == MATCHERS_MAX)
+        return fail(r, "too many matchers");
+    r->s->matchers[r->s->n++] = *m;
+    return 0;
+}
+
+/* What POSIX would take and mean something else, or what would cost too much. */
+static const char *odd_regex(struct leat_bytes v)
+{
+    unsigned long repeats = 1;
+
+    if (v.len > REGEX_MAX)
+        return "a regular expression of more than 256 bytes";
+    for (size_t i = 0; i < v.len; i++) {
+        char c = (char)v.data[i], next = i + 1 < v.len ? (char)v.data[i + 1] : '\0';
+
+        if (c == '\\') {
+            if ((next >= '0' && next <= '9') ||
+                (next >= 'a' && next <= 'z' && next != 'w' && next != 's' && next != 'b') ||
+                (next >= 'A' && next <= 'Z' && next != 'W' && next != 'S' && next != 'B'))
+                return "an escape POSIX expressions do not have: write [0-9] for \\d";
+            i++;
+        } else if (c == '(' && next == '?') {
+            return "POSIX expressions have no (?…)";
+        } else if (c == '{' && next >= '0' && next <= '9') {
+            char *end;
+            unsigned long low = strtoul((const char *)v.data + i + 1, &end, 10), high = low;
+
+            if (*end == ',' && end[1] != '}')
+                high = strtoul(end + 1, NULL, 10);
+            high = high > low ? high : low;
+            high = high == 0 ? 1 : high;
+            if (high > REPEATS_MAX || (repeats *= high) > REPEATS_MAX)
+                return "repeats of more than 1000 in a regular expression";
+        }
+    }
+    return NULL;
+}
+
+/* The anchored form stands in the text behind the value itself. */
+static int compile(struct matcher *m)
+{
+    struct leat_text t;
+    int rc = -1;
+
+    if (m->compiled)
+        regfree(&m->regex);
+    m->compiled = false;
+    m->seen = 0;
+    leat_text_init(&t, REGEX_MAX + 8);
+    leat_text_str(&t, "^(");
+    leat_text_add(&t, m->value.data, m->value.len);
+    leat_text_str(&t, ")$");
+    if (leat_text_ok(&t))
+        rc = regcomp(&m->regex, leat_text_get(&t), REG_EXTENDED | REG_NOSUB);
+    leat_text_done(&t);
+    m->compiled = rc == 0;
+    return rc == 0 ? 0 : -1;
+}
+
+static int finish(struct reader *r, struct matcher *m)
+{
+    const char *odd;
+
+    if (m->op == LIKE || m->op == NOT_LIKE) {
+        odd = odd_regex(m->value);
+        if (odd != NULL)
+            return fail(r, odd);
+        if (compile(m) < 0)
+            return fail(r, "not a regular expression");
+    }
+    if (add_matcher(r, m) == 0)
+        return 0;
+    if (m->compiled)
+        regfree(&m->regex);
+    return -1;
+}
+
+/* name op "value", or the metric's own name in quotes. */
+static int read_matcher(struct reader *r)
+{
+    struct matcher m = {.op = EQUAL};
+    int c = peek(r);
+    bool quoted = c == '"' || c == '\'' || c == '`';
+
+    if ((quoted ? read_string(r, &m.label) : read_name(r, true, &m.label)) < 0)
+        return -1;
+    c = peek(r);
+    if (quoted && (c == ',' || c == '}')) {
+        m.value = m.label;
+        m.label = leat_bytes_str("__name__");
+        return finish(r, &m);
+    }
+    if (read_op(r, &m.op) < 0 || read_string(r, &m.value) < 0)
+        return -1;
+    return finish(r, &m);
+}
+
+static int read_braces(struct reader *r)
+{
+    r->at++;
+    while (peek(r) != '}') {
+        if (peek(r) < 0)
+            return fail(r, "} is missing");
+        if (read_matcher(r) < 0)
+            return -1;
+        if (peek(r) == ',')
+            r->at++;
+        else if (peek(r) != '}')
+            return fail(r, ", or } is missing");
+    }
+    r->at++;
+    return 0;
+}
+
+static bool matches(struct matcher *m, struct leat_bytes value);
+
+/* Prometheus refuses selectors that everything fits. */
+static bool says_something(struct selector *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!matches(&s->matchers[i], leat_bytes(NULL, 0)))
+            return true;
+    return false;
+}
+
+static int read_selector(struct reader *r)
+{
+    struct matcher m = {.op = EQUAL, .label = leat_bytes_str("__name__")};
+
+    if (peek(r) != '{' && (read_name(r, false, &m.value) < 0 || add_matcher(r, &m) < 0))
+        return -1;
+    if (peek(r) == '{' && read_braces(r) < 0)
+        return -1;
+    if (peek(r) >= 0)
+        return fail(r, "something behind the selector");
+    if (!says_something(r->s))
+        return fail(r, "at least one matcher must not fit the empty value");
+    return leat_text_ok(r->out) ? 0 : leat_fail(r->err, "no memory for a selector");
+}
+
+/* As forms are encoded: a plus is a blank. */
+static void decode(struct leat_text *out, struct leat_bytes in)
+{
+    while (in.len != 0) {
+        const uint8_t *plus = memchr(in.data, '+', in.len);
+        size_t n = plus != NULL ? (size_t)(plus - in.data) : in.len;
+
+        leat_text_percent_decode(out, leat_bytes(in.data, n));
+        if (plus != NULL)
+            leat_text_char(out, ' ');
+        in = plus != NULL ? leat_bytes(plus + 1, in.len - n - 1) : leat_bytes(NULL, 0);
+    }
+}
+
+static int add_selector(struct leat_prom_match *m, struct leat_bytes encoded, struct leat_err *err)
+{
+    struct leat_text plain;
+    struct reader r = {.out = &m->texts[m->n], .s = &m->selectors[m->n], .err = err};
+    int rc = -1;
+
+    if (m->n == SELECTORS_MAX)
+        return leat_fail(err, "more than %zu match[] parameters", SELECTORS_MAX);
+    leat_text_init(&plain, SELECTOR_MAX);
+    decode(&plain, encoded);
+    /* Nothing that is read is longer than it was written: the room does not move. */
+    leat_text_init(r.out, 2 * SELECTOR_MAX + 64);
+    r.s->matchers = leat_try_zeroed(MATCHERS_MAX * sizeof *r.s->matchers);
+    m->n++;
+    if (!leat_text_ok(&plain))
+        leat_fail(err, "a match[] parameter of more than %zu bytes", SELECTOR_MAX);
+    else if (r.s->matchers == NULL || !leat_text_reserve(r.out, 2 * SELECTOR_MAX))
+        leat_fail(err, "no memory for a selector");
+    else {
+        r.in = leat_text_bytes(&plain);
+        rc = read_selector(&r);
+    }
+    leat_text_done(&plain);
+    return rc;
+}
+
+static bool is_match_key(struct leat_bytes key)
+{
+    struct leat_text plain;
+    bool is;
+
+    leat_text_init(&plain, 32);
+    decode(&plain, key);
+    is = leat_text_ok(&plain) && leat_bytes_is(leat_text_bytes(&plain), "match[]");
+    leat_text_done(&plain);
+    return is;
+}
+
+static struct leat_bytes cut(struct leat_bytes *rest, char end)
+{
+    const uint8_t *at = rest->len != 0 ? memchr(rest->data, end, rest->len) : NULL;
+    size_t n = at != NULL ? (size_t)(at - rest->data) : rest->len;
+    struct leat_bytes first = leat_bytes(rest->data, n);
+
+    *rest = at != NULL ? leat_bytes(at + 1, rest->len - n - 1) : leat_bytes(NULL, 0);
+    return first;
+}
+
+int leat_prom_match_new(struct leat_bytes query, struct leat_prom_match **ret, struct leat_err *err)
+{
+    struct leat_prom_match *m = NULL;
+
+    *ret = NULL;
+    while (query.len != 0) {
+        struct leat_bytes value = cut(&query, '&'), key = cut(&value, '=');
+
+        if (!is_match_key(key))
+            continue;
+        if (m == NULL)
+            m = leat_try_zeroed(sizeof *m);
+        if (m == NULL)
+            return leat_fail(err, "no memory for selectors");
+        leat_text_init(&m->value, VALUE_MAX);
+        if (add_selector(m, value, err) < 0) {
+            leat_prom_match_free(m);
+            return -1;
+        }
+    }
+    *ret = m;
+    return 0;
+}
+
+void leat_prom_match_free(struct leat_prom_match *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < m->n; i++) {
+        for (size_t k = 0; k < m->selectors[i].n; k++)
+            if (m->selectors[i].matchers[k].compiled)
+                regfree(&m->selectors[i].matchers[k].regex);
+        leat_free(m->selectors[i].matchers);
+        leat_text_done(&m->texts[i]);
+    }
+    leat_text_done(&m->value);
+    leat_free(m);
+}
+
+/* --- choosing */
+
+static bool like(struct matcher *m, struct leat_bytes value)
+{
+    regmatch_t span = {.rm_so = 0, .rm_eo = (regoff_t)value.len};
+
+    if (value.len > VALUE_MAX)
+        return false;
+    m->seen += value.len;
+    if (m->seen > REGEX_BYTES && compile(m) < 0)
+        return false;
+    return m->compiled && regexec(&m->regex, value.len != 0 ? (const char *)value.data : "", 1,
+                                  &span, REG_STARTEND) == 0;
+}
+
+static bool matches(struct matcher *m, struct leat_bytes value)
+{
+    switch (m->op) {
+    case EQUAL:
+        return leat_bytes_eq(m->value, value);
+    case NOT_EQUAL:
+        return !leat_bytes_eq(m->value, value);
+    case LIKE:
+        return like(m, value);
+    case NOT_LIKE:
+        return !like(m, value);
+    }
+    return false;
+}
+
+static bool is_name(const struct matcher *m)
+{
+    return leat_bytes_is(m->label, "__name__");
+}
+
+static bool fits_name(struct selector *s, struct leat_bytes name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (is_name(&s->matchers[i]) && !matches(&s->matchers[i], name))
+            return false;
+    return true;
+}
+
+/* Under any of the names its samples have. */
+static bool fits_family(struct leat_prom_match *m, struct selector *s,
+                        const struct leat_prom_family *f)
+{
+    static const char *const suffixes[] = {"_sum", "_count", "_bucket"};
+    size_t n = f->kind == LEAT_PROM_HISTOGRAM ? 3 : f->kind == LEAT_PROM_SUMMARY ? 2 : 0;
+
+    if (fits_name(s, f->name))
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        leat_text_clear(&m->value);
+        leat_text_add(&m->value, f->name.data, f->name.len);
+        leat_text_str(&m->value, suffixes[i]);
+        if (leat_text_ok(&m->value) && fits_name(s, leat_text_bytes(&m->value)))
+            return true;
+    }
+    return false;
+}
+
+bool leat_prom_match_family(struct leat_prom_match *m, const struct leat_prom_family *f)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < m->n; i++) {
+        m->selectors[i].fits = fits_family(m, &m->selectors[i], f);
+        any = any || m->selectors[i].fits;
+    }
+    return any;
+}
+
+/* The value of a label, unescaped; empty when the series has none. Longer ones fit no matcher but
+ * those that say "not". */
+static struct leat_bytes value_of(struct leat_prom_match *m, const struct leat_prom_series *s,
+                                  struct leat_bytes label)
+{
+    struct leat_bytes name, value;
+    size_t at = 0;
+
+    while (leat_prom_block_next(s->labels, &at, &name, &value)) {
+        if (!leat_bytes_eq(name, label))
+            continue;
+        if (value.len == 0 || memchr(value.data, '\\', value.len) == NULL)
+            return value;
+        leat_text_clear(&m->value);
+        leat_prom_value_plain(value, &m->value);
+        return leat_text_ok(&m->value) ? leat_text_bytes(&m->value) : value;
+    }
+    return leat_bytes(NULL, 0);
+}
+
+static bool fits_series(struct leat_prom_match *m, struct selector *sel,
+                        const struct leat_prom_series *s)
+{
+    for (size_t i = 0; i < sel->n; i++)
+        if (!is_name(&sel->matchers[i]) &&
+            !matches(&sel->matchers[i], value_of(m, s, sel->matchers[i].label)))
+            return false;
+    return true;
+}
+
+bool leat_prom_match_series(struct leat_prom_match *m, const struct leat_prom_series *s)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->selectors[i].fits && fits_series(m, &m->selectors[i], s))
+            return true;
+    return false;
+}

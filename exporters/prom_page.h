@@ -1,0 +1,32 @@
+/* The page that is scraped: /metrics, and /federate with selectors, over HTTP. */
+#ifndef LEAT_EXPORTERS_PROM_PAGE_H
+#define LEAT_EXPORTERS_PROM_PAGE_H
+
+#include <stdbool.h>
+
+#include "exporters/prom_store.h"
+
+struct leat_counter;
+struct leat_err;
+struct leat_server_conf;
+struct leat_server_env;
+
+struct leat_prom_page_conf {
+    const struct leat_server_conf *server;
+    bool open;                           /* OpenMetrics for those who ask for it */
+    bool stamped, created;               /* see struct leat_prom_style */
+    struct leat_counter *scrapes, *sent; /* answers begun, and their bytes; NULL: not counted */
+};
+
+struct leat_prom_page;
+
+/* NULL and `err`: it cannot listen. What is pointed at must outlive the page. */
+struct leat_prom_page *leat_prom_page_new(const struct leat_prom_page_conf *conf,
+                                          const struct leat_server_env *env,
+                                          struct leat_prom_store *store, struct leat_err *err);
+const char *leat_prom_page_text(const struct leat_prom_page *p); /* addresses, for messages */
+/* As leat_server_drain(). */
+void leat_prom_page_drain(struct leat_prom_page *p, void (*drained)(void *arg), void *arg);
+void leat_prom_page_free(struct leat_prom_page *p); /* takes NULL; scrapes under way are cut off */
+
+#endif

@@ -1,0 +1,614 @@
+/* The series of a scrape page: requests in, limits and expiry, cursors. */
+#include "exporters/prom_store.h"
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "exporters/prom_store_internal.h"
+#include "proto/metric_id.h"
+#include "proto/otlp_match.h"
+
+#define NAME_MAX_BYTES  ((size_t)4096) /* of a metric; help and unit have room of their own */
+#define HELP_MAX        ((size_t)16 * 1024)
+#define BLOCK_MAX       ((size_t)256 * 1024) /* escaped labels of one series */
+#define SHARED_MAX      ((size_t)1 << 20)
+#define SCHEMA_URL      3  /* of ScopeMetrics */
+#define METRIC_METADATA 12 /* of Metric */
+
+const char *leat_prom_drop_name(enum leat_prom_drop why)
+{
+    static const char *const names[LEAT_PROM_DROPS] = {"temporality", "old",    "type_conflict",
+                                                       "metric_name", "labels", "bad_bounds",
+                                                       "too_large",   "limit",  "no_memory"};
+
+    return names[why];
+}
+
+/* --- what is held */
+
+bool leat_prom_charge(struct leat_prom_store *s, size_t bytes)
+{
+    if (bytes > s->conf.max_bytes - s->bytes ||
+        (s->conf.budget != NULL && !leat_budget_take(s->conf.budget, bytes)))
+        return false;
+    s->bytes += bytes;
+    return true;
+}
+
+void leat_prom_discharge(struct leat_prom_store *s, size_t bytes)
+{
+    s->bytes -= bytes;
+    if (s->conf.budget != NULL)
+        leat_budget_give(s->conf.budget, bytes);
+}
+
+static struct leat_prom_item *next_in_family(const struct leat_prom_item *item)
+{
+    struct leat_link *l = item->in_family.next;
+
+    return l == &item->family->items ? NULL : LEAT_OWNER(l, struct leat_prom_item, in_family);
+}
+
+static void let_go(struct leat_prom_store *s, struct leat_prom_item *info)
+{
+    if (info != NULL && --info->refs == 0)
+        leat_prom_remove(s, info);
+}
+
+/* Bounded recursion: a target_info has none itself. */
+void leat_prom_remove(struct leat_prom_store *s, struct leat_prom_item *item)
+{
+    struct leat_prom_family_node *family = item->family;
+    struct leat_prom_item *info = item->info;
+
+    for (struct leat_link *l = s->cursors.next; l != &s->cursors; l = l->next) {
+        struct leat_prom_cursor *c = LEAT_OWNER(l, struct leat_prom_cursor, link);
+
+        if (c->item == item)
+            c->item = next_in_family(item);
+    }
+    leat_prom_table_remove(&s->by_key, item);
+    if (item->has_stream)
+        leat_prom_table_remove(&s->by_stream, item);
+    if (family->family.kind != LEAT_PROM_INFO)
+        s->series--;
+    leat_list_remove(&item->in_family);
+    leat_list_remove(&item->in_age);
+    leat_prom_item_free(s, item);
+    if (leat_list_empty(&family->items))
+        leat_prom_family_remove(s, family);
+    let_go(s, info);
+}
+
+/* --- one request on its way in */
+
+struct intake {
+    struct leat_prom_store *s;
+    struct leat_otlp_walk w;
+    struct leat_metric_ids ids;
+    struct leat_metric_head head;
+    int64_t now;
+    uint64_t *dropped;
+    uint32_t ndropped;
+    uint32_t metric_number; /* of `head` and what follows from it */
+    bool delta, blocked;
+    enum leat_prom_drop why; /* of a metric that is blocked */
+    enum leat_prom_kind kind;
+    struct leat_print metric; /* identity of all but the point's attributes */
+    bool named;               /* s->name is the metric's */
+    /* labels were begun for these; 0: not */
+    uint32_t resource_number, scope_number, info_number;
+    struct leat_prom_item *info; /* of resource `info_number`, one reference */
+};
+
+static void drop(struct intake *in, enum leat_prom_drop why)
+{
+    in->dropped[why]++;
+    in->ndropped++;
+}
+
+static bool is_unknown(const struct intake *in)
+{
+    struct leat_otlp_value v;
+
+    return in->head.type == LEAT_METRIC_GAUGE &&
+           leat_otlp_attr(in->w.metric, METRIC_METADATA, leat_bytes_str("prometheus.type"), &v) &&
+           v.field == LEAT_OTLP_VALUE_STRING && leat_bytes_is(v.bytes, "unknown");
+}
+
+static void begin_metric(struct intake *in)
+{
+    bool sum = in->head.type == LEAT_METRIC_SUM;
+    bool timed =
+        sum || in->head.type == LEAT_METRIC_HISTOGRAM || in->head.type == LEAT_METRIC_EXPONENTIAL;
+
+    leat_metric_ids_at(&in->ids, &in->w, &in->head);
+    in->metric =
+        leat_print_pair(in->ids.metric, leat_print(leat_otlp_get(in->w.scope_group, SCHEMA_URL)));
+    in->delta = timed && in->head.temporality == LEAT_DELTA;
+    in->blocked = (timed && in->head.temporality == LEAT_TEMPORALITY_NONE) ||
+                  (sum && in->delta && !in->head.monotonic);
+    in->why = LEAT_PROM_DROP_TEMPORALITY;
+    in->kind = in->head.type == LEAT_METRIC_SUMMARY ? LEAT_PROM_SUMMARY
+               : timed && !sum                      ? LEAT_PROM_HISTOGRAM
+               : sum && in->head.monotonic          ? LEAT_PROM_COUNTER
+               : is_unknown(in)                     ? LEAT_PROM_UNKNOWN
+                                                    : LEAT_PROM_GAUGE;
+    in->named = false;
+}
+
+/* --- families */
+
+static bool has_samples_of(const struct leat_prom_store *s, struct leat_bytes name,
+                           const char *suffix, bool buckets_only)
+{
+    struct leat_prom_family_node *base;
+    size_t n = strlen(suffix);
+
+    if (name.len <= n || memcmp(name.data + name.len - n, suffix, n) != 0)
+        return false;
+    base = leat_prom_find(s, leat_bytes(name.data, name.len - n));
+    return base != NULL && (base->family.kind == LEAT_PROM_HISTOGRAM ||
+                            (base->family.kind == LEAT_PROM_SUMMARY && !buckets_only));
+}
+
+static bool has_family(struct leat_prom_store *s, struct leat_bytes name, const char *suffix)
+{
+    leat_text_clear(&s->scratch);
+    leat_text_add(&s->scratch, name.data, name.len);
+    leat_text_str(&s->scratch, suffix);
+    return leat_text_ok(&s->scratch) && leat_prom_find(s, leat_text_bytes(&s->scratch)) != NULL;
+}
+
+/* Samples of this family and of another would have the same name. */
+static bool is_ambiguous(struct leat_prom_store *s, const struct leat_prom_family *f)
+{
+    bool histogram = f->kind == LEAT_PROM_HISTOGRAM;
+
+    if (has_samples_of(s, f->name, "_sum", false) || has_samples_of(s, f->name, "_count", false) ||
+        has_samples_of(s, f->name, "_bucket", true))
+        return true;
+    if (!histogram && f->kind != LEAT_PROM_SUMMARY)
+        return false;
+    return has_family(s, f->name, "_sum") || has_family(s, f->name, "_count") ||
+           (histogram && has_family(s, f->name, "_bucket"));
+}
+
+static void tell_conflict(struct leat_prom_store *s, struct leat_prom_family_node *node,
+                          enum leat_prom_kind kind)
+{
+    if (!node->told)
+        leat_warn(s->conf.who,
+                  "%.*s is a %s already: what comes under this name as a %s is dropped",
+                  LEAT_FMT(node->family.name), leat_prom_kind_name(node->family.kind),
+                  leat_prom_kind_name(kind));
+    node->told = true;
+}
+
+/* The family of this name and kind, made when there is none. */
+static struct leat_prom_family_node *
+family_of(struct leat_prom_store *s, struct leat_prom_family *f, enum leat_prom_drop *ret_why)
+{
+    struct leat_prom_family_node *node = leat_prom_find(s, f->name);
+
+    *ret_why = LEAT_PROM_DROP_CONFLICT;
+    if (node != NULL && node->family.kind != f->kind) {
+        tell_conflict(s, node, f->kind);
+        return NULL;
+    }
+    if (node != NULL)
+        return node;
+    if (is_ambiguous(s, f)) {
+        leat_warn(s->conf.who, "%.*s is dropped: a histogram or summary has samples of that name",
+                  LEAT_FMT(f->name));
+        return NULL;
+    }
+    *ret_why = LEAT_PROM_DROP_LIMIT;
+    return leat_prom_family_add(s, f);
+}
+
+static void forget_if_empty(struct leat_prom_store *s, struct leat_prom_family_node *f)
+{
+    if (leat_list_empty(&f->items))
+        leat_prom_family_remove(s, f);
+}
+
+static struct leat_prom_family_node *metric_family(struct intake *in, enum leat_prom_drop *ret_why)
+{
+    struct leat_prom_store *s = in->s;
+    struct leat_prom_family f = {.name = leat_text_bytes(&s->name), .kind = in->kind};
+    struct leat_prom_family_node *node;
+    struct leat_text help, unit;
+
+    leat_text_init(&help, HELP_MAX);
+    leat_text_init(&unit, HELP_MAX);
+    leat_prom_add_utf8(&help, in->head.description);
+    leat_prom_unit(s->conf.naming.strategy, in->head.unit, &unit);
+    f.help = leat_text_ok(&help) ? leat_text_bytes(&help) : leat_bytes(NULL, 0);
+    f.unit = leat_text_ok(&unit) ? leat_text_bytes(&unit) : leat_bytes(NULL, 0);
+    node = family_of(s, &f, ret_why);
+    leat_text_done(&help);
+    leat_text_done(&unit);
+    return node;
+}
+
+/* --- series */
+
+/* Into its family and the tables. False: no memory, and it is freed. */
+static bool enter(struct leat_prom_store *s, struct leat_prom_family_node *family,
+                  struct leat_prom_item *item)
+{
+    if (leat_prom_table_add(&s->by_key, item) < 0) {
+        leat_prom_item_free(s, item);
+        return false;
+    }
+    item->family = family;
+    leat_list_append(&family->items, &item->in_family);
+    if (family->family.kind != LEAT_PROM_INFO)
+        s->series++;
+    return true;
+}
+
+/* s->block: the labels of `set`. */
+static bool make_block(struct leat_prom_store *s, struct leat_prom_set set, bool *ret_odd)
+{
+    leat_text_clear(&s->block);
+    leat_prom_block_add(&set, &s->block, ret_odd);
+    return leat_text_ok(&s->block);
+}
+
+static struct leat_print key_of(struct leat_bytes name, struct leat_bytes block)
+{
+    return leat_print_pair(leat_print(name), leat_print(block));
+}
+
+/* Two resources with one job and instance are one target: the later one is shown. */
+static struct leat_print target_key(struct leat_prom_set set)
+{
+    struct leat_print key = leat_print(leat_bytes_str("target_info"));
+
+    for (uint32_t i = 0; i < set.count; i++)
+        if (leat_bytes_is(set.label[i].name, "job") || leat_bytes_is(set.label[i].name, "instance"))
+            key = leat_print_pair(key, leat_print_pair(leat_print(set.label[i].name),
+                                                       leat_print(set.label[i].value)));
+    return key;
+}
+
+static struct leat_prom_item *new_info(struct leat_prom_store *s, struct leat_print key, bool odd)
+{
+    struct leat_prom_family f = {.help = leat_bytes_str("Target metadata"), .kind = LEAT_PROM_INFO};
+    struct leat_prom_family_node *family;
+    struct leat_prom_item *item;
+    enum leat_prom_drop why;
+    struct leat_text name;
+
+    leat_text_init(&name, NAME_MAX_BYTES);
+    leat_prom_info_name(&s->conf.naming, &name);
+    f.name = leat_text_bytes(&name);
+    family = leat_text_ok(&name) && f.name.len != 0 ? family_of(s, &f, &why) : NULL;
+    leat_text_done(&name);
+    if (family == NULL)
+        return NULL;
+    item = leat_prom_item_new(s, leat_text_bytes(&s->block), &why);
+    if (item != NULL) {
+        item->key = key;
+        item->s.is_int = true;
+        item->s.integer = 1;
+        item->s.odd_names = odd;
+        item = enter(s, family, item) ? item : NULL;
+    }
+    if (item == NULL)
+        forget_if_empty(s, family);
+    return item;
+}
+
+/* The target_info of the walk's resource, with a reference in `in`. */
+static void begin_info(struct intake *in)
+{
+    struct leat_prom_store *s = in->s;
+    struct leat_prom_item *info;
+    struct leat_prom_set set;
+    struct leat_print key;
+    bool odd;
+
+    let_go(s, in->info);
+    in->info = NULL;
+    in->info_number = in->w.resource_number;
+    if (leat_prom_labels_info(s->labels, in->w.resource) != LEAT_PROM_LABELS_OK)
+        return;
+    set = leat_prom_labels_common(s->labels);
+    if (!make_block(s, set, &odd))
+        return;
+    key = target_key(set);
+    info = leat_prom_table_find(&s->by_key, key);
+    if (info == NULL)
+        info = new_info(s, key, odd);
+    else if (!leat_bytes_eq(info->s.labels, leat_text_bytes(&s->block)) &&
+             leat_prom_item_relabel(s, info, leat_text_bytes(&s->block)))
+        info->s.odd_names = odd;
+    if (info != NULL)
+        info->refs++;
+    in->info = info;
+}
+
+/* Resource and scope are looked at once for all series made below them. */
+static bool make_labels(struct intake *in, const struct leat_point *p)
+{
+    struct leat_prom_store *s = in->s;
+    struct leat_bytes message = p->message;
+
+    if (in->info_number != in->w.resource_number) {
+        begin_info(in);
+        in->resource_number = 0;
+    }
+    if (in->resource_number != in->w.resource_number) {
+        leat_prom_labels_resource(s->labels, in->w.resource);
+        if (s->pick != NULL)
+            leat_prom_pick_resource(s->pick, in->w.resource);
+        in->resource_number = in->w.resource_number;
+        in->scope_number = 0;
+    }
+    if (in->scope_number != in->w.scope_number) {
+        leat_prom_labels_scope(s->labels, in->w.scope,
+                               leat_otlp_get(in->w.scope_group, SCHEMA_URL));
+        in->scope_number = in->w.scope_number;
+    }
+    if (s->pick != NULL && !leat_prom_pick_point(s->pick, p->message, p->attrs_field, &message))
+        return false;
+    return leat_prom_labels_point(s->labels, message, p->attrs_field) == LEAT_PROM_LABELS_OK;
+}
+
+/* The stream comes out as this series from now on. */
+static void take_over(struct intake *in, struct leat_prom_item *item, struct leat_print stream)
+{
+    struct leat_prom_store *s = in->s;
+
+    if (item->has_stream)
+        leat_prom_table_remove(&s->by_stream, item);
+    item->stream = stream;
+    item->has_stream = leat_prom_table_add(&s->by_stream, item) == 0;
+    if (in->info != NULL)
+        in->info->refs++;
+    let_go(s, item->info);
+    item->info = in->info;
+}
+
+static struct leat_prom_item *new_series(struct intake *in, struct leat_print key, bool odd,
+                                         enum leat_prom_drop *ret_why)
+{
+    struct leat_prom_store *s = in->s;
+    struct leat_prom_family_node *family;
+    struct leat_prom_item *item;
+
+    *ret_why = LEAT_PROM_DROP_LIMIT;
+    if (s->series >= s->conf.max_series)
+        return NULL;
+    family = metric_family(in, ret_why);
+    if (family == NULL)
+        return NULL;
+    item = leat_prom_item_new(s, leat_text_bytes(&s->block), ret_why);
+    if (item != NULL) {
+        *ret_why = LEAT_PROM_DROP_MEMORY;
+        item->key = key;
+        item->s.odd_names = odd;
+        item = enter(s, family, item) ? item : NULL;
+    }
+    if (item == NULL)
+        forget_if_empty(s, family);
+    return item;
+}
+
+static bool make_name(struct intake *in)
+{
+    struct leat_prom_metric m = {.name = in->head.name,
+                                 .unit = in->head.unit,
+                                 .gauge = in->head.type == LEAT_METRIC_GAUGE,
+                                 .monotonic = in->kind == LEAT_PROM_COUNTER};
+
+    leat_text_clear(&in->s->name);
+    in->named = leat_prom_name(&in->s->conf.naming, &m, &in->s->name);
+    return in->named;
+}
+
+/* A stream that was not seen before, or that shares its labels with another. */
+static struct leat_prom_item *find_series(struct intake *in, const struct leat_point *p,
+                                          struct leat_print stream, enum leat_prom_drop *ret_why)
+{
+    struct leat_prom_store *s = in->s;
+    struct leat_prom_item *item;
+    struct leat_print key;
+    bool odd;
+
+    *ret_why = LEAT_PROM_DROP_NAME;
+    if (!in->named && !make_name(in))
+        return NULL;
+    *ret_why = LEAT_PROM_DROP_LABELS;
+    if (!make_labels(in, p) || !make_block(s, leat_prom_labels_common(s->labels), &odd))
+        return NULL;
+    key = key_of(leat_text_bytes(&s->name), leat_text_bytes(&s->block));
+    item = leat_prom_table_find(&s->by_key, key);
+    *ret_why = LEAT_PROM_DROP_CONFLICT;
+    if (item != NULL && item->family->family.kind != in->kind) {
+        tell_conflict(s, item->family, in->kind);
+        return NULL;
+    }
+    if (item == NULL)
+        item = new_series(in, key, odd, ret_why);
+    if (item != NULL)
+        take_over(in, item, stream);
+    return item;
+}
+
+static void take_point(struct intake *in, const struct leat_point *p)
+{
+    struct leat_prom_store *s = in->s;
+    struct leat_print stream =
+        leat_print_pair(in->metric, leat_attrs_print(p->message, p->attrs_field));
+    struct leat_prom_item *item = leat_prom_table_find(&s->by_stream, stream);
+    enum leat_prom_drop why;
+
+    if (p->flags & LEAT_NO_RECORDED_VALUE) {
+        if (item != NULL && p->time >= item->s.time)
+            leat_prom_remove(s, item);
+        return;
+    }
+    if (item == NULL)
+        item = find_series(in, p, stream, &why);
+    if (item == NULL) {
+        drop(in, why);
+        return;
+    }
+    if (!leat_prom_item_fold(s, item, p, in->delta, &why)) {
+        drop(in, why);
+        if (!item->filled)
+            leat_prom_remove(s, item);
+        return;
+    }
+    item->updated = in->now;
+    leat_list_remove(&item->in_age);
+    leat_list_append(&s->ages, &item->in_age);
+}
+
+uint32_t leat_prom_store_take(struct leat_prom_store *s, struct leat_bytes request,
+                              uint64_t dropped[LEAT_PROM_DROPS])
+{
+    struct intake in = {.s = s, .now = leat_clock_mono(), .dropped = dropped};
+    struct leat_point p;
+
+    leat_otlp_walk_init(&in.w, LEAT_METRICS, request);
+    while (leat_otlp_walk_next(&in.w)) {
+        if (in.metric_number != in.w.metric_number) {
+            in.head = leat_metric_head(&in.w);
+            in.metric_number = in.w.metric_number;
+            begin_metric(&in);
+        }
+        if (in.blocked)
+            drop(&in, in.why);
+        else if (!leat_point_read(in.head.type, in.w.record, &s->room, &p))
+            drop(&in, LEAT_PROM_DROP_TOO_LARGE);
+        else
+            take_point(&in, &p);
+    }
+    let_go(s, in.info);
+    return in.ndropped;
+}
+
+void leat_prom_store_expire(struct leat_prom_store *s)
+{
+    int64_t now = leat_clock_mono();
+
+    while (s->conf.expiration > 0 && !leat_list_empty(&s->ages)) {
+        struct leat_prom_item *item = LEAT_OWNER(s->ages.next, struct leat_prom_item, in_age);
+
+        if (now - item->updated <= s->conf.expiration)
+            return;
+        leat_prom_remove(s, item);
+    }
+}
+
+/* --- cursors */
+
+void leat_prom_cursor_open(struct leat_prom_store *s, struct leat_prom_cursor *c)
+{
+    *c = (struct leat_prom_cursor){.family = NULL};
+    leat_list_append(&s->cursors, &c->link);
+}
+
+void leat_prom_cursor_close(struct leat_prom_store *s, struct leat_prom_cursor *c)
+{
+    leat_list_remove(&c->link);
+    if (c->family != NULL)
+        leat_prom_unpin(s, c->family);
+    c->family = NULL;
+}
+
+/* OpenMetrics knows a counter by its name without _total: another family may have that. */
+static bool base_is_taken(const struct leat_prom_store *s, const struct leat_prom_family *f)
+{
+    size_t n = f->kind == LEAT_PROM_COUNTER ? 6 : f->kind == LEAT_PROM_INFO ? 5 : 0;
+
+    return n != 0 && f->name.len > n &&
+           leat_prom_find(s, leat_bytes(f->name.data, f->name.len - n)) != NULL;
+}
+
+bool leat_prom_cursor_family(struct leat_prom_store *s, struct leat_prom_cursor *c,
+                             struct leat_prom_family *ret)
+{
+    struct leat_prom_family_node *next =
+        leat_prom_after(s, c->family != NULL ? c->family->family.name : leat_bytes(NULL, 0));
+
+    if (c->family != NULL)
+        leat_prom_unpin(s, c->family);
+    c->family = next;
+    c->item = NULL;
+    if (next == NULL)
+        return false;
+    next->pins++;
+    c->item = LEAT_OWNER(next->items.next, struct leat_prom_item, in_family);
+    *ret = next->family;
+    ret->base_taken = base_is_taken(s, ret);
+    return true;
+}
+
+bool leat_prom_cursor_series(struct leat_prom_cursor *c, struct leat_prom_series *ret)
+{
+    if (c->item == NULL)
+        return false;
+    *ret = c->item->s;
+    c->item = next_in_family(c->item);
+    return true;
+}
+
+/* --- life */
+
+struct leat_prom_store *leat_prom_store_new(const struct leat_prom_store_conf *conf)
+{
+    struct leat_prom_store *s = leat_new(sizeof *s);
+
+    s->conf = *conf;
+    s->labels = leat_prom_labels_new(&s->conf.labels);
+    s->pick = leat_prom_pick_new(conf->included, conf->excluded);
+    s->shared = leat_map_new(SHARED_MAX);
+    s->by_stream.by_stream = true;
+    leat_list_init(&s->ages);
+    leat_list_init(&s->cursors);
+    leat_text_init(&s->name, NAME_MAX_BYTES);
+    leat_text_init(&s->block, BLOCK_MAX);
+    leat_text_init(&s->scratch, BLOCK_MAX);
+    return s;
+}
+
+void leat_prom_store_free(struct leat_prom_store *s)
+{
+    if (s == NULL)
+        return;
+    while (!leat_list_empty(&s->ages))
+        leat_prom_remove(s, LEAT_OWNER(s->ages.next, struct leat_prom_item, in_age));
+    leat_free(s->by_key.slots);
+    leat_free(s->by_stream.slots);
+    leat_map_free(s->shared, NULL);
+    leat_prom_labels_free(s->labels);
+    leat_prom_pick_free(s->pick);
+    leat_point_room_done(&s->room);
+    leat_text_done(&s->name);
+    leat_text_done(&s->block);
+    leat_text_done(&s->scratch);
+    leat_free(s);
+}
+
+size_t leat_prom_store_series(const struct leat_prom_store *s)
+{
+    return s->series;
+}
+
+size_t leat_prom_store_families(const struct leat_prom_store *s)
+{
+    return s->families;
+}
+
+size_t leat_prom_store_bytes(const struct leat_prom_store *s)
+{
+    return s->bytes;
+}

@@ -1,0 +1,85 @@
+/* The series of a scrape page: the latest point of each, found by the labels it comes out with.
+ *
+ * What comes in is folded into them (deltas are accumulated), what is not updated expires, and both
+ * the number of series and their bytes are bounded. Families are kept sorted by name, and a cursor
+ * walks them while they change: each family is met at most once, in order; each series is read from
+ * one point as a whole; a series that was there all the time is met. One thread. */
+#ifndef LEAT_EXPORTERS_PROM_STORE_H
+#define LEAT_EXPORTERS_PROM_STORE_H
+
+#include "base/list.h"
+#include "proto/prom_labels.h"
+#include "proto/prom_name.h"
+#include "proto/prom_text.h"
+
+struct leat_budget;
+struct leat_strings;
+
+/* Why a data point is not on the page. */
+enum leat_prom_drop {
+    LEAT_PROM_DROP_TEMPORALITY, /* a sum that is delta and not monotonic, or no temporality at all
+                                 */
+    LEAT_PROM_DROP_OLD,         /* not newer than what is shown */
+    LEAT_PROM_DROP_CONFLICT,    /* its name belongs to another type */
+    LEAT_PROM_DROP_NAME,        /* nothing is left of its name */
+    LEAT_PROM_DROP_LABELS,      /* labels that collide, are reserved or too many */
+    LEAT_PROM_DROP_BOUNDS,      /* bounds or quantiles that do not rise */
+    LEAT_PROM_DROP_TOO_LARGE,   /* one series would be more than LEAT_PROM_SERIES_MAX of text */
+    LEAT_PROM_DROP_LIMIT,       /* a new series beyond max_series or max_bytes */
+    LEAT_PROM_DROP_MEMORY,      /* no memory, or the budget is spent */
+    LEAT_PROM_DROPS,
+};
+const char *leat_prom_drop_name(enum leat_prom_drop why); /* as a label: "type_conflict" … */
+
+/* Text of one series on the page, all its lines. */
+#define LEAT_PROM_SERIES_MAX ((size_t)1 << 20)
+#define LEAT_PROM_MARKS_MAX  2048 /* buckets or quantiles of one series */
+
+struct leat_prom_store_conf {
+    struct leat_prom_naming naming;
+    struct leat_prom_label_conf labels;
+    /* Globs of resource attributes that go onto every series (resource_constant_labels); NULL or
+     * empty: none. */
+    const struct leat_strings *included, *excluded;
+    bool exemplars;     /* are kept */
+    int64_t expiration; /* ns without an update; 0: never */
+    size_t max_series, max_bytes;
+    struct leat_budget *budget; /* charged for what is held; NULL: nobody */
+    const char *who;            /* component id, for the log */
+};
+
+struct leat_prom_store;
+
+/* `conf` is copied, what it points at must outlive the store. */
+struct leat_prom_store *leat_prom_store_new(const struct leat_prom_store_conf *conf);
+void leat_prom_store_free(struct leat_prom_store *s); /* takes NULL; no cursor may be open */
+
+/* Folds a checked request in. Adds to dropped[LEAT_PROM_DROPS]; returns how many points were
+ * dropped. */
+uint32_t leat_prom_store_take(struct leat_prom_store *s, struct leat_bytes request,
+                              uint64_t dropped[LEAT_PROM_DROPS]);
+/* Removes what has expired. */
+void leat_prom_store_expire(struct leat_prom_store *s);
+
+size_t leat_prom_store_series(const struct leat_prom_store *s);
+size_t leat_prom_store_families(const struct leat_prom_store *s);
+size_t leat_prom_store_bytes(const struct leat_prom_store *s);
+
+/* A place in the store, which may change meanwhile. */
+struct leat_prom_family_node;
+struct leat_prom_item;
+struct leat_prom_cursor {
+    struct leat_link link;                /* private */
+    struct leat_prom_family_node *family; /* where it is; NULL: before the first */
+    struct leat_prom_item *item;          /* the next one in it; NULL: none */
+};
+void leat_prom_cursor_open(struct leat_prom_store *s, struct leat_prom_cursor *c);
+void leat_prom_cursor_close(struct leat_prom_store *s, struct leat_prom_cursor *c);
+/* Goes to the next family; false: there is none. What it returns stays until the next call. */
+bool leat_prom_cursor_family(struct leat_prom_store *s, struct leat_prom_cursor *c,
+                             struct leat_prom_family *ret);
+/* The next series of that family; false: there is none. What it returns stays until the store is
+ * touched. */
+bool leat_prom_cursor_series(struct leat_prom_cursor *c, struct leat_prom_series *ret);
+
+#endif
