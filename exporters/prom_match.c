@@ -392,14 +392,17 @@ void leat_prom_match_free(struct leat_prom_match *m)
 static bool like(struct matcher *m, struct leat_bytes value)
 {
     regmatch_t span = {.rm_so = 0, .rm_eo = (regoff_t)value.len};
+    char text[VALUE_MAX + 1];
 
     if (value.len > VALUE_MAX)
         return false;
+    if (value.len != 0)
+        memcpy(text, value.data, value.len);
+    text[value.len] = '\0';
     m->seen += value.len;
     if (m->seen > REGEX_BYTES && compile(m) < 0)
         return false;
-    return m->compiled && regexec(&m->regex, value.len != 0 ? (const char *)value.data : "", 1,
-                                  &span, REG_STARTEND) == 0;
+    return m->compiled && regexec(&m->regex, text, 1, &span, REG_STARTEND) == 0;
 }
 
 static bool matches(struct matcher *m, struct leat_bytes value)

@@ -295,7 +295,8 @@ static int prometheus_open(void *self_, const struct leat_env *env, struct leat_
                                      .codecs = env->codecs,
                                      .auth = env->auth,
                                      .meter = env->meter,
-                                     .who = env->id};
+                                     .who = env->id,
+                                     .keep_headers = true}; /* Accept */
     int64_t every = conf->metric_expiration / 4;
 
     self->conf = conf;

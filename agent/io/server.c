@@ -474,7 +474,7 @@ struct leat_server *leat_server_new(const struct leat_server_conf *conf,
         leat_server_free(s);
         return NULL;
     }
-    s->keep_heads = conf->include_metadata || s->auth != NULL;
+    s->keep_heads = conf->include_metadata || s->auth != NULL || env->keep_headers;
     make_meters(s);
     return s;
 }

@@ -128,6 +128,7 @@ struct leat_server_env {
     struct leat_meter *meter;            /* NULL: not metered */
     const char *who;                     /* component id, for logs and as share key of the port */
     uint32_t permissions;                /* of a Unix socket; 0: 0660 */
+    bool keep_headers;                   /* the service asks for others than the server needs */
     bool grpc_only;                      /* HTTP/1 gets a sentence that says which port it wants */
 };
 
