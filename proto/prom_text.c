@@ -116,7 +116,7 @@ bool leat_prom_is_plain(struct leat_bytes name, bool label)
     return name.len != 0;
 }
 
-/* One _ for each character that is not legal. */
+/* One _ for each character that is not legal. Labels come from a block, where they are escaped. */
 static void add_plain_name(struct leat_bytes name, bool label, struct leat_text *out)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -124,6 +124,8 @@ static void add_plain_name(struct leat_bytes name, bool label, struct leat_text 
 
         if ((c & 0xc0) == 0x80)
             continue; /* not the first byte of its character */
+        if (c == '\\' && label)
+            i++; /* what is escaped is not legal either */
         leat_text_char(out, is_plain_char(c, i == 0, label) ? (char)c : '_');
     }
 }

@@ -1,0 +1,38 @@
+/* Metrics into the store of a scrape page and out of it, for tests. */
+#ifndef LEAT_TESTS_PROM_HELP_H
+#define LEAT_TESTS_PROM_HELP_H
+
+#include "base/budget.h"
+#include "exporters/prom_store.h"
+#include "lib/prom_parse.h"
+
+struct prom_rig {
+    struct leat_budget budget;
+    struct leat_prom_store_conf conf;
+    struct leat_prom_store *store;
+    uint64_t dropped[LEAT_PROM_DROPS];
+    uint64_t fail_at; /* the n-th allocation while a request is taken fails; 0: none */
+    struct leat_prom_style style;
+    struct leat_text page;
+    struct prom_parsed parsed; /* of the last prom_rig_page() */
+};
+
+/* Clocks stand still at 1000 s. Defaults: 5 min, exemplars, 1000 series, 4 MiB. What is to differ
+ * is set between the two. */
+void prom_rig_init(struct prom_rig *r);
+void prom_rig_start(struct prom_rig *r);
+void prom_rig_done(struct prom_rig *r); /* checks that nothing stays charged */
+
+/* A request of this JSON; returns how many points were dropped. */
+uint32_t prom_rig_json(struct prom_rig *r, const char *json);
+/* One metric of one resource: shop/i-1, which the labels of all series show as instance and job.
+ * `metric` is the inside of a Metric object, in JSON. */
+uint32_t prom_rig_metric(struct prom_rig *r, const char *metric, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Writes and parses the page; ends the test when it is not sound. */
+void prom_rig_page(struct prom_rig *r);
+/* The value of a sample on the page as it is now, by name and own labels ("" or "a=b,c=d", without
+ * those of resource and scope, which stand around them); NAN: it is not there. */
+double prom_rig_value(struct prom_rig *r, const char *name, const char *labels);
+
+#endif
