@@ -326,16 +326,23 @@ static int add_selector(struct leat_prom_match *m, struct leat_bytes encoded, st
     return rc;
 }
 
+/* Each character may be written as %XX. */
 static bool is_match_key(struct leat_bytes key)
 {
-    struct leat_text plain;
-    bool is;
+    static const char want[] = "match[]";
+    size_t at = 0;
 
-    leat_text_init(&plain, 32);
-    decode(&plain, key);
-    is = leat_text_ok(&plain) && leat_bytes_is(leat_text_bytes(&plain), "match[]");
-    leat_text_done(&plain);
-    return is;
+    for (const char *w = want; *w != '\0'; w++) {
+        uint8_t c = at < key.len ? key.data[at] : 0;
+
+        if (c == '%' && key.len - at >= 3 &&
+            leat_hex_decode(leat_bytes(key.data + at + 1, 2), &c) == 1)
+            at += 2;
+        if (c != (uint8_t)*w)
+            return false;
+        at++;
+    }
+    return at == key.len;
 }
 
 static struct leat_bytes cut(struct leat_bytes *rest, char end)
