@@ -360,6 +360,20 @@ static bool make_labels(struct intake *in, const struct leat_point *p)
     return leat_prom_labels_point(s->labels, message, p->attrs_field) == LEAT_PROM_LABELS_OK;
 }
 
+/* The point has itself the label that tells its samples apart: a page with a label twice would be
+ * refused as a whole. */
+static bool has_own_mark(const struct intake *in, struct leat_prom_set set)
+{
+    const char *mark = in->kind == LEAT_PROM_HISTOGRAM ? "le"
+                       : in->kind == LEAT_PROM_SUMMARY ? "quantile"
+                                                       : NULL;
+
+    for (uint32_t i = 0; mark != NULL && i < set.count; i++)
+        if (leat_bytes_is(set.label[i].name, mark))
+            return true;
+    return false;
+}
+
 /* The stream comes out as this series from now on. */
 static void take_over(struct intake *in, struct leat_prom_item *item, struct leat_print stream)
 {
@@ -418,6 +432,7 @@ static struct leat_prom_item *find_series(struct intake *in, const struct leat_p
 {
     struct leat_prom_store *s = in->s;
     struct leat_prom_item *item;
+    struct leat_prom_set set;
     struct leat_print key;
     bool odd;
 
@@ -425,7 +440,10 @@ static struct leat_prom_item *find_series(struct intake *in, const struct leat_p
     if (!in->named && !make_name(in))
         return NULL;
     *ret_why = LEAT_PROM_DROP_LABELS;
-    if (!make_labels(in, p) || !make_block(s, leat_prom_labels_common(s->labels), &odd))
+    if (!make_labels(in, p))
+        return NULL;
+    set = leat_prom_labels_common(s->labels);
+    if (has_own_mark(in, set) || !make_block(s, set, &odd))
         return NULL;
     key = key_of(leat_text_bytes(&s->name), leat_text_bytes(&s->block));
     item = leat_prom_table_find(&s->by_key, key);

@@ -53,7 +53,7 @@ static void add_float(const struct leat_prom_style *style, double v, struct leat
 {
     size_t from = out->len;
 
-    leat_prom_number_add(out, v);
+    leat_prom_number_add(out, v != 0 ? v : 0); /* without the sign of a zero */
     if (style->open && leat_text_ok(out))
         add_point(out, from);
 }

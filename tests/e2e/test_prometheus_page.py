@@ -280,12 +280,12 @@ class Page(lib.Case):
             self.assertLess(self.resident(leat) - before, 60 << 20, "30 pages in memory would be 320 MB")
             for s in slow[:10]:
                 s.close()
-            got = b""
+            got = bytearray()
             while not got.endswith(b"\r\n0\r\n\r\n"):
                 piece = slow[20].recv(1 << 16)
                 self.assertTrue(piece)
                 got += piece
-            body, at = b"", 0
+            body, at = bytearray(), 0
             while at < len(got):  # the chunks, by hand; the first bytes were read above
                 end = got.find(b"\r\n", at)
                 if re.fullmatch(rb"[0-9a-f]{8}|0", got[at:end]):

@@ -241,6 +241,22 @@ static void a_point_without_a_value(void **state)
     assert_int_equal(leat_prom_store_series(r.store), 1);
 }
 
+static void labels_of_our_own(void **state)
+{
+    (void)state;
+    assert_int_equal(histogram(CUMULATIVE, 10,
+                               H_ONE ",\"attributes\":[{\"key\":\"le\",\"value\":{\"stringValue\":"
+                                     "\"x\"}}]"),
+                     1);
+    assert_int_equal(prom_rig_metric(&r, "\"name\":\"s\",\"summary\":{\"dataPoints\":[{"
+                                         "\"attributes\":[{\"key\":\"quantile\",\"value\":{"
+                                         "\"stringValue\":\"x\"}}]}]}"),
+                     1);
+    assert_int_equal(r.dropped[LEAT_PROM_DROP_LABELS], 2);
+    assert_int_equal(gauge("g", "le", "1", 10, 1), 0);
+    IS("g", "le=1", 1);
+}
+
 static void unknown_types_stay_unknown(void **state)
 {
     (void)state;
@@ -646,6 +662,7 @@ int main(void)
         T(exponential_histograms_show_count_and_sum),
         T(summaries),
         T(a_point_without_a_value),
+        T(labels_of_our_own),
         T(unknown_types_stay_unknown),
         T(what_everything_is_called),
         T(names_that_are_nothing),

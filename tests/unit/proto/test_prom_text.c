@@ -121,6 +121,9 @@ static void gauges(void **state)
     expect(&stamped, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\n"
            "temp_celsius -9223372036854775808 1700000000.123\n# EOF\n");
+    s = (struct leat_prom_series){.value = -0.0};
+    expect(&text, &f, &s,
+           "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\ntemp_celsius 0\n");
     s = (struct leat_prom_series){.value = NAN};
     f.kind = LEAT_PROM_UNKNOWN;
     expect(&text, &f, &s,
