@@ -1,31 +1,22 @@
 /* Prometheus' selectors: reading them, and choosing families and series by them. */
 #include "exporters/prom_match.h"
 
-#include <regex.h>
-#include <stdlib.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "exporters/prom_regex.h"
 
 #define SELECTORS_MAX ((size_t)32)
 #define MATCHERS_MAX  ((size_t)16)   /* of one */
 #define SELECTOR_MAX  ((size_t)4096) /* bytes of one */
-#define REGEX_MAX     ((size_t)256)  /* bytes of one */
-#define REPEATS_MAX   1000           /* the bounds of all {n,m} in one, multiplied */
 #define VALUE_MAX     ((size_t)4096) /* longer values match no expression */
-/* glibc keeps what it learns about an expression while it matches: after so many bytes it is
- * compiled anew, so that this stays small. */
-#define REGEX_BYTES ((size_t)16 * 1024)
 
 enum op { EQUAL, NOT_EQUAL, LIKE, NOT_LIKE };
 
 struct matcher {
     enum op op;
-    bool compiled;
-    size_t seen;                    /* bytes matched since it was compiled */
-    struct leat_bytes label, value; /* in the text of the match; a regex ends in a NUL there */
-    regex_t regex;
+    struct leat_bytes label, value; /* in the text of the match */
+    struct leat_prom_regex *regex;  /* of LIKE and NOT_LIKE */
 };
 
 struct selector {
@@ -38,6 +29,7 @@ struct leat_prom_match {
     struct selector selectors[SELECTORS_MAX];
     size_t n;
     struct leat_text value;                /* of a label, unescaped */
+    size_t steps;                          /* of expressions, so far */
     struct leat_text texts[SELECTORS_MAX]; /* what the matchers point into */
 };
 
@@ -151,75 +143,18 @@ static int add_matcher(struct reader *r, const struct matcher *m)
     return 0;
 }
 
-/* What POSIX would take and mean something else, or what would cost too much. */
-static const char *odd_regex(struct leat_bytes v)
-{
-    unsigned long repeats = 1;
-
-    if (v.len > REGEX_MAX)
-        return "a regular expression of more than 256 bytes";
-    for (size_t i = 0; i < v.len; i++) {
-        char c = (char)v.data[i], next = i + 1 < v.len ? (char)v.data[i + 1] : '\0';
-
-        if (c == '\\') {
-            if ((next >= '0' && next <= '9') ||
-                (next >= 'a' && next <= 'z' && next != 'w' && next != 's' && next != 'b') ||
-                (next >= 'A' && next <= 'Z' && next != 'W' && next != 'S' && next != 'B'))
-                return "an escape POSIX expressions do not have: write [0-9] for \\d";
-            i++;
-        } else if (c == '(' && next == '?') {
-            return "POSIX expressions have no (?…)";
-        } else if (c == '{' && next >= '0' && next <= '9') {
-            char *end;
-            unsigned long low = strtoul((const char *)v.data + i + 1, &end, 10), high = low;
-
-            if (*end == ',' && end[1] != '}')
-                high = strtoul(end + 1, NULL, 10);
-            high = high > low ? high : low;
-            high = high == 0 ? 1 : high;
-            if (high > REPEATS_MAX || (repeats *= high) > REPEATS_MAX)
-                return "repeats of more than 1000 in a regular expression";
-        }
-    }
-    return NULL;
-}
-
-/* The anchored form stands in the text behind the value itself. */
-static int compile(struct matcher *m)
-{
-    struct leat_text t;
-    int rc = -1;
-
-    if (m->compiled)
-        regfree(&m->regex);
-    m->compiled = false;
-    m->seen = 0;
-    leat_text_init(&t, REGEX_MAX + 8);
-    leat_text_str(&t, "^(");
-    leat_text_add(&t, m->value.data, m->value.len);
-    leat_text_str(&t, ")$");
-    if (leat_text_ok(&t))
-        rc = regcomp(&m->regex, leat_text_get(&t), REG_EXTENDED | REG_NOSUB);
-    leat_text_done(&t);
-    m->compiled = rc == 0;
-    return rc == 0 ? 0 : -1;
-}
-
 static int finish(struct reader *r, struct matcher *m)
 {
-    const char *odd;
+    const char *why;
 
     if (m->op == LIKE || m->op == NOT_LIKE) {
-        odd = odd_regex(m->value);
-        if (odd != NULL)
-            return fail(r, odd);
-        if (compile(m) < 0)
-            return fail(r, "not a regular expression");
+        m->regex = leat_prom_regex_new(m->value, &why);
+        if (m->regex == NULL)
+            return fail(r, why);
     }
     if (add_matcher(r, m) == 0)
         return 0;
-    if (m->compiled)
-        regfree(&m->regex);
+    leat_prom_regex_free(m->regex);
     return -1;
 }
 
@@ -260,13 +195,15 @@ static int read_braces(struct reader *r)
     return 0;
 }
 
-static bool matches(struct matcher *m, struct leat_bytes value);
+static bool matches(const struct matcher *m, struct leat_bytes value, size_t *steps);
 
 /* Prometheus refuses selectors that everything fits. */
-static bool says_something(struct selector *s)
+static bool says_something(const struct selector *s)
 {
+    size_t steps = 0;
+
     for (size_t i = 0; i < s->n; i++)
-        if (!matches(&s->matchers[i], leat_bytes(NULL, 0)))
+        if (!matches(&s->matchers[i], leat_bytes(NULL, 0), &steps))
             return true;
     return false;
 }
@@ -385,8 +322,7 @@ void leat_prom_match_free(struct leat_prom_match *m)
         return;
     for (size_t i = 0; i < m->n; i++) {
         for (size_t k = 0; k < m->selectors[i].n; k++)
-            if (m->selectors[i].matchers[k].compiled)
-                regfree(&m->selectors[i].matchers[k].regex);
+            leat_prom_regex_free(m->selectors[i].matchers[k].regex);
         leat_free(m->selectors[i].matchers);
         leat_text_done(&m->texts[i]);
     }
@@ -396,35 +332,14 @@ void leat_prom_match_free(struct leat_prom_match *m)
 
 /* --- choosing */
 
-static bool like(struct matcher *m, struct leat_bytes value)
+static bool matches(const struct matcher *m, struct leat_bytes value, size_t *steps)
 {
-    regmatch_t span = {.rm_so = 0, .rm_eo = (regoff_t)value.len};
-    char text[VALUE_MAX + 1];
+    bool fits;
 
-    if (value.len > VALUE_MAX)
-        return false;
-    if (value.len != 0)
-        memcpy(text, value.data, value.len);
-    text[value.len] = '\0';
-    m->seen += value.len;
-    if (m->seen > REGEX_BYTES && compile(m) < 0)
-        return false;
-    return m->compiled && regexec(&m->regex, text, 1, &span, REG_STARTEND) == 0;
-}
-
-static bool matches(struct matcher *m, struct leat_bytes value)
-{
-    switch (m->op) {
-    case EQUAL:
-        return leat_bytes_eq(m->value, value);
-    case NOT_EQUAL:
-        return !leat_bytes_eq(m->value, value);
-    case LIKE:
-        return like(m, value);
-    case NOT_LIKE:
-        return !like(m, value);
-    }
-    return false;
+    if (m->regex == NULL)
+        return leat_bytes_eq(m->value, value) == (m->op == EQUAL);
+    fits = value.len <= VALUE_MAX && leat_prom_regex_match(m->regex, value, steps);
+    return fits == (m->op == LIKE);
 }
 
 static bool is_name(const struct matcher *m)
@@ -432,10 +347,10 @@ static bool is_name(const struct matcher *m)
     return leat_bytes_is(m->label, "__name__");
 }
 
-static bool fits_name(struct selector *s, struct leat_bytes name)
+static bool fits_name(struct leat_prom_match *m, const struct selector *s, struct leat_bytes name)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (is_name(&s->matchers[i]) && !matches(&s->matchers[i], name))
+        if (is_name(&s->matchers[i]) && !matches(&s->matchers[i], name, &m->steps))
             return false;
     return true;
 }
@@ -447,13 +362,13 @@ static bool fits_family(struct leat_prom_match *m, struct selector *s,
     static const char *const suffixes[] = {"_sum", "_count", "_bucket"};
     size_t n = f->kind == LEAT_PROM_HISTOGRAM ? 3 : f->kind == LEAT_PROM_SUMMARY ? 2 : 0;
 
-    if (fits_name(s, f->name))
+    if (fits_name(m, s, f->name))
         return true;
     for (size_t i = 0; i < n; i++) {
         leat_text_clear(&m->value);
         leat_text_add(&m->value, f->name.data, f->name.len);
         leat_text_str(&m->value, suffixes[i]);
-        if (leat_text_ok(&m->value) && fits_name(s, leat_text_bytes(&m->value)))
+        if (leat_text_ok(&m->value) && fits_name(m, s, leat_text_bytes(&m->value)))
             return true;
     }
     return false;
@@ -495,7 +410,7 @@ static bool fits_series(struct leat_prom_match *m, struct selector *sel,
 {
     for (size_t i = 0; i < sel->n; i++)
         if (!is_name(&sel->matchers[i]) &&
-            !matches(&sel->matchers[i], value_of(m, s, sel->matchers[i].label)))
+            !matches(&sel->matchers[i], value_of(m, s, sel->matchers[i].label), &m->steps))
             return false;
     return true;
 }
@@ -506,4 +421,9 @@ bool leat_prom_match_series(struct leat_prom_match *m, const struct leat_prom_se
         if (m->selectors[i].fits && fits_series(m, &m->selectors[i], s))
             return true;
     return false;
+}
+
+size_t leat_prom_match_steps(const struct leat_prom_match *m)
+{
+    return m->steps;
 }

@@ -4,8 +4,7 @@
  * series is chosen when one of the selectors fits. Whole metrics are chosen: a name may be that of
  * a family or of any of its samples, and `le` and `quantile` are no labels of theirs.
  *
- * Regular expressions are POSIX extended ones, anchored as in Prometheus, and match bytes: unlike
- * RE2 without (?…), \d and \p{…}, which are refused. */
+ * Of RE2's expressions exporters/prom_regex.h says what is known. */
 #ifndef LEAT_EXPORTERS_PROM_MATCH_H
 #define LEAT_EXPORTERS_PROM_MATCH_H
 
@@ -26,5 +25,7 @@ void leat_prom_match_free(struct leat_prom_match *m); /* takes NULL */
 bool leat_prom_match_family(struct leat_prom_match *m, const struct leat_prom_family *f);
 /* Of the family that was asked for last: this series is chosen. */
 bool leat_prom_match_series(struct leat_prom_match *m, const struct leat_prom_series *s);
+/* What its expressions have cost so far, in steps of some nanoseconds. */
+size_t leat_prom_match_steps(const struct leat_prom_match *m);
 
 #endif

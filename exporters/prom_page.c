@@ -12,6 +12,7 @@
 #define SCRAPES_MAX  40                  /* answers under way at a time */
 #define PIECE        ((size_t)64 * 1024) /* bytes of text made at a time … */
 #define PIECE_VISITS 2000u               /* … or so many series looked at */
+#define PIECE_STEPS  ((size_t)500000)    /* … or so much work for selectors */
 #define PIECE_MAX    ((size_t)6 * 1024 * 1024)
 #define HEADERS      2
 
@@ -55,18 +56,19 @@ static void scrape_free(void *self)
     leat_free(x);
 }
 
-/* Goes to the next family that is asked for; false: the page ends. */
-static bool next_family(struct scrape *x, unsigned *visits)
+static size_t steps_of(const struct scrape *x)
 {
-    while (leat_prom_cursor_family(x->page->store, &x->cursor, &x->family)) {
-        ++*visits;
-        if (x->match == NULL || leat_prom_match_family(x->match, &x->family)) {
-            x->inside = true;
-            x->headed = false;
-            return true;
-        }
-    }
-    return false;
+    return x->match != NULL ? leat_prom_match_steps(x->match) : 0;
+}
+
+/* Goes to the next family; false: the page ends. */
+static bool next_family(struct scrape *x)
+{
+    if (!leat_prom_cursor_family(x->page->store, &x->cursor, &x->family))
+        return false;
+    x->inside = x->match == NULL || leat_prom_match_family(x->match, &x->family);
+    x->headed = false;
+    return true;
 }
 
 static void write_series(struct scrape *x, const struct leat_prom_series *s, struct leat_text *out)
@@ -83,18 +85,18 @@ static void write_series(struct scrape *x, const struct leat_prom_series *s, str
 static bool write_piece(struct scrape *x, struct leat_text *out)
 {
     struct leat_prom_series series;
-    size_t from = out->len;
+    size_t from = out->len, steps = steps_of(x);
+    unsigned visits = 0;
 
-    for (unsigned visits = 0; visits < PIECE_VISITS && out->len - from < PIECE && leat_text_ok(out);
+    for (; visits < PIECE_VISITS && out->len - from < PIECE && leat_text_ok(out) &&
+           steps_of(x) - steps < PIECE_STEPS;
          visits++) {
-        if (!x->inside && !next_family(x, &visits)) {
+        if (x->inside && leat_prom_cursor_series(&x->cursor, &series)) {
+            write_series(x, &series, out);
+        } else if (!next_family(x)) {
             leat_prom_end_write(&x->style, out);
             return true;
         }
-        if (leat_prom_cursor_series(&x->cursor, &series))
-            write_series(x, &series, out);
-        else
-            x->inside = false;
     }
     return false;
 }

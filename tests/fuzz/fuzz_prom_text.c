@@ -11,6 +11,7 @@
 #include "exporters/prom_store.h"
 #include "fuzz/otlp_mutator.h"
 #include "lib/prom_parse.h"
+#include "proto/otlp_cut.h"
 #include "proto/otlp_view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

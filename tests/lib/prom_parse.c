@@ -16,7 +16,7 @@ struct reader {
     bool begun;    /* the family has samples */
 };
 
-static bool bad(struct reader *r, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool bad(struct reader *r, const char *fmt, ...)
 {
     va_list args;
     size_t n;

@@ -147,13 +147,8 @@ static void what_is_refused(void **state)
         {"1up", "a name is missing"},
         {"up[5m]", "behind the selector"},
         {"rate(up)", "behind the selector"},
-        {"{a=~\"(\"}", "not a regular expression"},
-        {"{a=~\"[\"}", "not a regular expression"},
-        {"{a=~\"\\\\d\"}", "write [0-9]"},
-        {"{a=~\"(?i)x\"}", "(?"},
-        {"{a=~\"(x)\\\\1\"}", "an escape POSIX"},
-        {"{a=~\"((x{1,100}){1,100}){1,100}\"}", "repeats"},
-        {"{a=~\"x{9999999999999}\"}", "repeats"},
+        {"{a=~\"(\"}", "a ( without its )"},
+        {"{a=~\"\\\\pL\"}", "an escape"},
     };
 
     (void)state;
@@ -202,7 +197,7 @@ static void limits(void **state)
                           "\"b\",a=\"b\",a=\"b\",a=\"b\",a=\"b\",a=\"b\"}"));
 }
 
-/* One that would need a million states: what it learns is thrown away again. */
+/* One that would need a million states, did it remember them. */
 static void expressions_stay_small(void **state)
 {
     struct leat_prom_family f = {.name = leat_bytes_str("up")};
@@ -223,6 +218,7 @@ static void expressions_stay_small(void **state)
         s.labels = leat_bytes_str(labels);
         assert_int_equal(leat_prom_match_series(m, &s), labels[203 - 21] == 'x');
     }
+    assert_in_range(leat_prom_match_steps(m), 2000 * 200, 2000 * 200 * 60);
     leat_prom_match_free(m);
 }
 
