@@ -317,8 +317,12 @@ static void begin_head(const struct leat_prom_style *style, const char *what,
     leat_text_char(out, ' ');
 }
 
+/* OpenMetrics: the name must end in it, and it has the characters of a name. */
 static bool ends_in_unit(struct leat_bytes name, struct leat_bytes unit)
 {
+    for (size_t i = 0; i < unit.len; i++)
+        if (!is_plain_char(unit.data[i], false, false))
+            return false;
     return unit.len != 0 && name.len > unit.len + 1 && name.data[name.len - unit.len - 1] == '_' &&
            memcmp(name.data + name.len - unit.len, unit.data, unit.len) == 0;
 }

@@ -58,7 +58,7 @@ static bool next_is(const struct reader *r, char c)
     return r->at < r->end && *r->at == c;
 }
 
-/* "…" with \\, \" and \n. */
+/* "…" with \\, \" and \n. A name without *ret_len. */
 static char *quoted(struct reader *r, size_t *ret_len)
 {
     char *out = malloc((size_t)(r->end - r->at) + 1);
@@ -74,7 +74,7 @@ static char *quoted(struct reader *r, size_t *ret_len)
                     bad(r, "bad escape");
                 c = c == 'n' ? '\n' : c;
             }
-            out[n++] = c;
+            out[n++] = c == '\0' && ret_len == NULL ? '\1' : c; /* names here end in a zero */
         }
         expect(r, '"');
     }

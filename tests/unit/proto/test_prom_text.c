@@ -121,6 +121,11 @@ static void gauges(void **state)
     expect(&stamped, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\n"
            "temp_celsius -9223372036854775808 1700000000.123\n# EOF\n");
+    f = family("x_a b", LEAT_PROM_GAUGE); /* and neither is one that is no name */
+    f.unit = leat_bytes_str("a b");
+    s = (struct leat_prom_series){.value = 2};
+    expect(&open_metrics, &f, &s, "# HELP x_a_b Helps.\n# TYPE x_a_b gauge\nx_a_b 2.0\n# EOF\n");
+    f = family("temp_celsius", LEAT_PROM_GAUGE);
     s = (struct leat_prom_series){.value = -0.0};
     expect(&text, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\ntemp_celsius 0\n");
