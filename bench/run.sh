@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Measures Leat beside its peers: bash bench/run.sh [--rounds N] [--seconds S] [--systems a,b] [scenario...]
 #                                 bash bench/run.sh overload [--seconds S] [--systems a,b] [row...]
+#                                 bash bench/run.sh metrics [--rounds N] [--systems a,b] [row...]
 #
 # Builds the program and the tools (build/), makes the payload files once, installs nginx and haproxy where apt-get may,
 # takes otelcol and rotel-agent from $LEAT_PEERS/bin (~/.cache/leat-peers/bin) where they are. Prints the tables; they
 # and the raw numbers lie in build/bench/results/. Without a scenario: all of them and the proof, about an hour.
 set -eu
 cd "$(dirname "$0")/.."
-case ${1:-} in -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exec python3 bench/measure.py --help ;; esac
+case ${1:-} in -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exec python3 bench/measure.py --help ;; esac
 BUILD=${LEAT_BUILD:-$PWD/build}
 export LEAT_BUILD=$BUILD
 [ "$(nproc)" -ge 2 ] || { echo "bench: two cores are needed, one for the system and one for the load" >&2; exit 1; }
@@ -22,7 +23,7 @@ if [ -n "$missing" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; 
 fi
 
 cmake -S . -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLEAT_BENCH=ON > /dev/null
-ninja -C "$BUILD" leat load sink relay payloads codec_alone > "$BUILD/bench-build.log" 2>&1 ||
+ninja -C "$BUILD" leat load sink relay payloads codec_alone statsd_load statsd_drain > "$BUILD/bench-build.log" 2>&1 ||
     { cat "$BUILD/bench-build.log" >&2; exit 1; }
 mkdir -p "$BUILD/bench/bodies"
 "$BUILD/bench/payloads" "$BUILD/bench/bodies" > /dev/null
@@ -30,5 +31,9 @@ mkdir -p "$BUILD/bench/bodies"
 if [ "${1:-}" = overload ]; then
     shift
     exec python3 bench/overload.py "$@"
+fi
+if [ "${1:-}" = metrics ]; then
+    shift
+    exec python3 bench/metrics.py "$@"
 fi
 exec python3 bench/measure.py "$@"

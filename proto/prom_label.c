@@ -9,20 +9,23 @@
 static void add_legal(struct leat_text *out, struct leat_bytes key, bool collapse)
 {
     bool gap = false;
+    char *to;
 
-    for (size_t i = 0, len; i < key.len; i += len) {
+    if (!leat_text_reserve(out, key.len)) /* it becomes no longer */
+        return;
+    to = out->data + out->len;
+    for (size_t i = 0; i < key.len;) {
         uint8_t c = key.data[i];
+        size_t len = c < 0x80 ? 1 : leat_utf8_len(leat_bytes(key.data + i, key.len - i));
         bool legal = leat_prom_alnum(c);
 
-        len = c < 0x80 ? 1 : leat_utf8_len(leat_bytes(key.data + i, key.len - i));
-        if (len == 0)
-            len = 1;
-        if (legal)
-            leat_text_char(out, (char)c);
-        else if (!gap || !collapse)
-            leat_text_char(out, '_');
+        if (legal || !gap || !collapse)
+            *to++ = legal ? (char)c : '_';
         gap = !legal;
+        i += len != 0 ? len : 1;
     }
+    *to = '\0';
+    out->len = (size_t)(to - out->data);
 }
 
 static bool is_reserved(struct leat_bytes key)

@@ -366,22 +366,18 @@ static struct leat_bytes join(struct leat_prom_labels *b, struct leat_bytes valu
     return written(b, from);
 }
 
-/* The value of the entries `list[0]` to `list[count - 1]`, which have one name. */
-static struct leat_bytes value_for(struct leat_prom_labels *b, const uint16_t *list, uint32_t count)
+/* The value of those entries of one rank; only attributes are joined. */
+static struct leat_bytes value_in(struct leat_prom_labels *b, const uint16_t *list, uint32_t count,
+                                  enum rank rank)
 {
     struct leat_bytes value = leat_bytes(NULL, 0);
     const struct entry *winner = NULL;
-    enum rank top = CONSTANT;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (b->entry[list[i]].rank > top)
-            top = b->entry[list[i]].rank;
-    }
-    for (uint32_t i = 0; i < count; i++) {
         const struct entry *e = &b->entry[list[i]];
-        if (e->rank != top)
+        if (e->rank != rank)
             continue;
-        if (top != ATTRIBUTE && top != SCOPE_ATTRIBUTE)
+        if (rank != ATTRIBUTE && rank != SCOPE_ATTRIBUTE)
             return e->value;
         if (winner != NULL && leat_bytes_eq(winner->key, e->key))
             continue;
@@ -392,6 +388,22 @@ static struct leat_bytes value_for(struct leat_prom_labels *b, const uint16_t *l
         else if (e->value.len != 0 && !leat_bytes_eq(value, e->value))
             value = join(b, value, e->value);
     }
+    return value;
+}
+
+/* The value of the entries `list[0]` to `list[count - 1]`, which have one name. */
+static struct leat_bytes value_for(struct leat_prom_labels *b, const uint16_t *list, uint32_t count)
+{
+    struct leat_bytes value;
+    enum rank top = CONSTANT;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (b->entry[list[i]].rank > top)
+            top = b->entry[list[i]].rank;
+    }
+    value = value_in(b, list, count, top);
+    if (value.len == 0 && !b->conf->page) /* an empty attribute is not there */
+        value = value_in(b, list, count, CONSTANT);
     return value;
 }
 
@@ -546,16 +558,16 @@ static enum leat_prom_labels_result add_others(struct leat_prom_labels *b,
     return r;
 }
 
-/* Says whether the labels that were made tell one target from another. */
+/* Says whether this is a target that can be told from others. */
 static bool is_target(const struct leat_prom_labels *b)
 {
-    unsigned found = 0;
+    uint32_t found = 0;
 
-    for (uint32_t i = 0; i < b->common_count; i++) {
-        const struct leat_prom_label *l = &b->common[i];
-        if (l->value.len != 0 &&
-            (leat_bytes_is(l->name, "job") || leat_bytes_is(l->name, "instance")))
-            found++;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->entry[i];
+        if (b->conf->page ? e->rank == SERVICE
+                          : leat_bytes_is(e->name, "job") || leat_bytes_is(e->name, "instance"))
+            found += e->value.len != 0;
     }
     return found >= (b->conf->page ? 2 : 1);
 }

@@ -11,6 +11,11 @@
 #include "base/bytes.h"
 #include "proto/prom_label.h"
 
+/* Of several sources of one label the first that has it: the scope's otel_scope_…; job and instance
+ * from service.*; the attributes of the point (and of the resource, where they are copied); the
+ * constants. Attributes that give one name are joined, in the order of their keys: "1;2" (Leat: on
+ * the page too, where upstream drops the point, as it does for any two labels of one name). What is
+ * empty is no label in remote write, and stays on the page. */
 #define LEAT_PROM_LABELS      256                /* labels of one series, all sources together */
 #define LEAT_PROM_LABEL_BYTES ((size_t)64 << 10) /* names and values of one series, made anew */
 
@@ -87,9 +92,10 @@ struct leat_prom_set leat_prom_labels_series(struct leat_prom_labels *b, struct 
                                              struct leat_bytes extra, struct leat_bytes value);
 
 /* Makes the labels of target_info for a resource (independent of the calls above, which must be
- * made anew after it); take them with _common or _series. NONE: remote write needs a job or an
- * instance and one attribute more; the page needs both, as two resources with the same job and no
- * instance would be one series. */
+ * made anew after it); take them with _common or _series. NONE: remote write needs a label job
+ * or instance, wherever it comes from, and one attribute more; the page needs service.name and
+ * service.instance.id, as two resources with one job and no instance would be the same series
+ * there. */
 enum leat_prom_labels_result leat_prom_labels_info(struct leat_prom_labels *b,
                                                    struct leat_bytes resource);
 

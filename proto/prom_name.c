@@ -263,31 +263,47 @@ static void add_words(struct leat_text *out, struct leat_bytes text)
     }
 }
 
-/* The unit's words after the name's; upstream looks for the first side among the words of the name
- * only, and never finds the second, which is two words. */
+static bool has_legal(struct leat_bytes text)
+{
+    struct leat_bytes word;
+
+    return next_word(&text, false, &word);
+}
+
+/* The first side of the unit, unless the name has that word already. */
+static void add_main_unit(struct leat_text *out, size_t start, const struct leat_prom_metric *m,
+                          const struct sides *s)
+{
+    size_t before = out->len, word;
+
+    if (!has_legal(s->main))
+        return;
+    separate(out, start);
+    word = out->len;
+    add_clean(out, s->main);
+    if (has_word(m->name, since(out, word))) {
+        cut_back(out, before);
+        return;
+    }
+    if (has_legal(s->per))
+        drop_last(out, word, '_');
+    if (m->monotonic && leat_bytes_is(since(out, word), "total"))
+        cut_back(out, before);
+}
+
+/* The unit's words after the name's. Upstream looks for "per_second" among the single words of the
+ * name too, where it can never be. */
 static void add_unit(struct leat_text *out, size_t start, const struct leat_prom_metric *m)
 {
     struct sides s = sides_of(m->unit);
-    size_t before = out->len, word;
 
-    separate(out, start);
-    word = out->len;
-    add_clean(out, s.main);
-    if (out->len == word || has_word(m->name, since(out, word)) ||
-        (m->monotonic && leat_bytes_is(since(out, word), "total")))
-        cut_back(out, before);
-    if (s.per.len == 0)
+    add_main_unit(out, start, m, &s);
+    if (!has_legal(s.per))
         return;
-    before = out->len;
-    if (before > word) /* there is a first side */
-        drop_last(out, word, '_');
     separate(out, start);
     leat_text_str(out, "per_");
-    word = out->len;
     add_clean(out, s.per);
-    drop_last(out, word, '_');
-    if (out->len == word)
-        cut_back(out, before);
+    drop_last(out, start, '_');
 }
 
 static void add_with_suffixes(const struct leat_prom_naming *naming,

@@ -19,6 +19,11 @@ static void comparing(void **state)
     assert_false(leat_bytes_is(leat_bytes("ab\0", 3), "ab"));
     assert_true(leat_bytes_is(leat_bytes(NULL, 0), ""));
     assert_int_equal(leat_bytes_str(NULL).len, 0);
+    assert_int_equal(leat_bytes_compare(leat_bytes(NULL, 0), leat_bytes_str("")), 0);
+    assert_int_equal(leat_bytes_compare(leat_bytes_str("ab"), leat_bytes_str("ab")), 0);
+    assert_true(leat_bytes_compare(leat_bytes_str("a"), leat_bytes_str("ab")) < 0);
+    assert_true(leat_bytes_compare(leat_bytes_str("b"), leat_bytes_str("ab")) > 0);
+    assert_true(leat_bytes_compare(leat_bytes_str("\xff"), leat_bytes_str("a")) > 0);
     assert_true(leat_bytes_is_nocase(leat_bytes_str("Content-TYPE"), "content-type"));
     assert_false(leat_bytes_is_nocase(leat_bytes_str("content"), "content-type"));
     assert_false(leat_bytes_is_nocase(leat_bytes_str("content-type"), "content"));
