@@ -233,6 +233,39 @@ def run_write(row, known, args, folder):
         sink.stop()
 
 
+def run_write_proof(row, known, args, folder):
+    """Every point is a sample at the destination, and the same ones whichever system wrote them."""
+    found = {}
+    for name, peer in known["write"].items():
+        if not peer.available() or (args.systems and name not in args.systems):
+            continue
+        sink = measure.Sink(folder, "--write", name=name)
+        s = Started(peer, folder, out=sink.http)
+        try:
+            s.wait_tcp(s.fill["grpc"])
+            m = measure.load(Scenario("remote-write", "", payload="points-varied-1000"), f"127.0.0.1:{s.fill['grpc']}",
+                             core=0, seconds=60, pool=CAP // 1000, count=CAP // 1000, connections=1, streams=1)
+            sink.settle()
+        finally:
+            s.stop()
+            found[name] = sink.stop()
+        found[name]["points"] = m["acks"] * 1000
+    return {"row": row, "found": found}
+
+
+def write_proof_claims(found):
+    leat, other = found.get("leat"), found.get("otelcol")
+    if leat is None:
+        return []
+    wrong = sum(leat[k] for k in ("malformed", "bad_labels", "older"))
+    rows = [("samples = points", leat["samples"] - leat["info"], leat["samples"] - leat["info"] == leat["points"] > 0),
+            ("malformed, badly labelled or out of order", wrong, wrong == 0)]
+    if other is not None:
+        same = leat["digest"] == other["digest"]
+        rows.append(("the samples otelcol writes, by series, time and value", float(same), same))
+    return rows
+
+
 def cpu_table(row, result, running, keys):
     names = list(running)
     table = {"row": row, "systems": {}, "ratios": {}}
@@ -313,8 +346,8 @@ def run_live(row, known, args, folder):
         sink.stop()
 
 
-ROWS = {**{name: run_statsd for name in STATSD}, "remote-write": run_write, "flood": run_flood, "cap": run_cap,
-        "live-series": run_live}
+ROWS = {**{name: run_statsd for name in STATSD}, "remote-write": run_write, "remote-write-proof": run_write_proof,
+        "flood": run_flood, "cap": run_cap, "live-series": run_live}
 
 
 # --- what must be shown
@@ -332,6 +365,7 @@ def claims(r):
         "dogstatsd-unix": lambda: [("≥ 1 GB/s per CPU second", leat["gb_s"], leat["gb_s"] >= 1)],
         "remote-write": lambda: [("≥ 3.5 M samples per CPU second", 1e3 / leat["ns_item"], 1e3 / leat["ns_item"] >= 3.5),
                                  *over(ratio, "otelcol", 1 / 10)],
+        "remote-write-proof": lambda: write_proof_claims(r["found"]),
         "flood": lambda: [("received + drops = sent", r["difference"], r["difference"] == 0)],
         "cap": lambda: [("samples = lines sent - drops", r["samples"], r["drops"] == 0 and r["samples"] == r["sent_lines"]),
                         ("overflow = all but those of 100,000 series", r["overflow"],

@@ -1,14 +1,16 @@
 /* Takes every export request over gRPC and HTTP/1.1, never decodes, answers empty success.
  *
  * sink [--grpc PORT] [--http PORT] [--counters FILE] [--proof] [--delay MS] [--refuse EVERY]
- *      [--rate ANSWERS_PER_SECOND] [--ids FILE --ids-max N]
+ *      [--rate ANSWERS_PER_SECOND] [--ids FILE --ids-max N] [--write]
  *
  * Ports 0 (the default): the kernel's choice. One line of JSON says where it listens; at SIGTERM or
  * SIGINT another says what came. --counters: a file of uint64: requests, body bytes, items' ids.
  * --proof hashes and collects ids (inflating as needed). --delay answers that much later. --refuse
  * answers every so manieth request with UNAVAILABLE or 503. --rate answers no more than so many a
  * second, the rest waits its turn. --ids counts (with --proof) how often each id came, as uint64 by
- * id, in a file. SIGUSR1 stops reading, SIGUSR2 goes on.
+ * id, in a file. --write: what comes over HTTP is Prometheus remote write, 1.0 or 2.0; it is
+ * decoded and counted (write_proof.h), the third counter is samples and histograms, a bad one is
+ * answered with 400. SIGUSR1 stops reading, SIGUSR2 goes on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 
 #include "h2.h"
 #include "proof.h"
+#include "write_proof.h"
 
 #define HTTP_BUFFER ((size_t)256 * 1024)
 #define BODY_MAX    ((size_t)256 << 20)
@@ -28,11 +31,12 @@
 enum { REQUESTS, BYTES, IDS, COUNTERS };
 
 static struct {
-    bool prove;
+    bool prove, write;
     int64_t delay, step, slot; /* of --rate: between answers; when the next may go */
     uint64_t refuse_every, n;
     uint64_t *counters;
     struct proof proof;
+    struct write_proof written;
     nghttp2_session_callbacks *cbs;
 } sink;
 
@@ -49,7 +53,7 @@ struct body {
 static void body_add(struct body *b, const uint8_t *data, size_t len)
 {
     b->len += len;
-    if (!sink.prove)
+    if (!sink.prove && !sink.write)
         return;
     if (b->len > BODY_MAX)
         net_die("a body of more than %zu bytes", BODY_MAX);
@@ -249,6 +253,8 @@ struct http {
     size_t len, left; /* in the buffer; of the body */
     bool in_body, gone;
     struct body body;
+    int version; /* of remote write */
+    struct write_counts counts;
     char buf[HTTP_BUFFER];
 };
 
@@ -259,6 +265,25 @@ static void http_close(struct http *c)
     c->gone = true;
 }
 
+/* To remote write: what of 2.0 was written is said in headers. */
+static void answer_write(struct http *c)
+{
+    char text[512];
+    int len =
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 204 No Content\r\n"
+                 "X-Prometheus-Remote-Write-Samples-Written: %llu\r\n"
+                 "X-Prometheus-Remote-Write-Histograms-Written: %llu\r\n"
+                 "X-Prometheus-Remote-Write-Exemplars-Written: %llu\r\n\r\n",
+                 (unsigned long long)c->counts.samples, (unsigned long long)c->counts.histograms,
+                 (unsigned long long)c->counts.exemplars);
+
+    if (c->version == 0)
+        len = snprintf(text, sizeof text, "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    if (write(c->io.fd, text, (size_t)len) < 0)
+        http_close(c);
+}
+
 static void answer_http(struct http *c, bool refuse)
 {
     static const char ok[] = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\n"
@@ -267,6 +292,10 @@ static void answer_http(struct http *c, bool refuse)
 
     if (c->gone)
         return;
+    if (sink.write && !refuse) {
+        answer_write(c);
+        return;
+    }
     if (write(c->io.fd, refuse ? no : ok, (refuse ? sizeof no : sizeof ok) - 1) < 0)
         http_close(c);
 }
@@ -310,10 +339,26 @@ static bool http_head(struct http *c)
     value = header(c, "\r\ncontent-encoding:");
     snprintf(c->body.encoding, sizeof c->body.encoding, "%.*s",
              value == NULL ? 0 : (int)strcspn(value, "\r"), value == NULL ? "" : value);
+    value = header(c, "\r\ncontent-type:");
+    c->version =
+        value != NULL &&
+                strncmp(value, "application/x-protobuf;proto=io.prometheus.write.v2", 51) == 0
+            ? 2
+            : 1;
     c->len -= (size_t)(end + 4 - c->buf);
     memmove(c->buf, end + 4, c->len);
     c->in_body = true;
     return true;
+}
+
+/* A request that will be refused is not looked at: it comes again. */
+static void take_write(struct http *c)
+{
+    if (sink.refuse_every > 0 && (sink.n + 1) % sink.refuse_every == 0)
+        return;
+    if (!write_proof_take(&sink.written, c->version, c->body.data, c->body.len, &c->counts))
+        c->version = 0;
+    sink.counters[IDS] = sink.written.samples + sink.written.histograms;
 }
 
 static void http_eat(struct http *c)
@@ -328,6 +373,8 @@ static void http_eat(struct http *c)
         if (c->left > 0)
             return;
         c->in_body = false;
+        if (sink.write)
+            take_write(c);
         answer_in_time(c, 0, count(&c->body, false));
     }
 }
@@ -381,6 +428,10 @@ static void options(int argc, char **argv, int *grpc, int *http, const char **co
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--proof") == 0) {
             sink.prove = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--write") == 0) {
+            sink.write = true;
             continue;
         }
         if (strcmp(argv[i], "--counters") == 0)
@@ -447,7 +498,10 @@ int main(int argc, char **argv)
     }
     printf("{\"requests\": %llu, \"bytes\": %llu, ", (unsigned long long)sink.counters[REQUESTS],
            (unsigned long long)sink.counters[BYTES]);
-    proof_print(&sink.proof, stdout);
+    if (sink.write)
+        write_proof_print(&sink.written, stdout);
+    else
+        proof_print(&sink.proof, stdout);
     printf("}\n");
     return 0;
 }
