@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "exporters/prom_accept.h"
+#include "exporters/prom_cursor.h"
 #include "exporters/prom_match.h"
 #include "io/gzip_stream.h"
+#include "io/loop.h"
 #include "io/server.h"
 
 #define SCRAPES_MAX  40                  /* answers under way at a time */
@@ -27,6 +29,7 @@ struct leat_prom_page {
     struct leat_prom_store *store;
     struct leat_service service;
     struct leat_server *server;
+    struct leat_timer *timer;
     unsigned scrapes;
 };
 
@@ -177,7 +180,7 @@ static void take(void *self, struct leat_call *call)
         refuse(call, 400, 0, "which series? give one or more match[]=SELECTOR, or ask /metrics\n");
         return;
     }
-    leat_prom_store_expire(p->store);
+    p->conf.expire(p->conf.arg);
     source.self = scrape_new(p, call, &reply.content_type);
     if (source.self == NULL) {
         leat_prom_match_free(match);
@@ -191,6 +194,13 @@ static void take(void *self, struct leat_call *call)
 
 /* --- life */
 
+static void on_timer(void *arg)
+{
+    struct leat_prom_page *p = arg;
+
+    p->conf.expire(p->conf.arg);
+}
+
 struct leat_prom_page *leat_prom_page_new(const struct leat_prom_page_conf *conf,
                                           const struct leat_server_env *env,
                                           struct leat_prom_store *store, struct leat_err *err)
@@ -202,10 +212,14 @@ struct leat_prom_page *leat_prom_page_new(const struct leat_prom_page_conf *conf
     p->service = (struct leat_service){
         .self = p, .routes = routes, .nroutes = sizeof routes / sizeof *routes, .take = take};
     p->server = leat_server_new(conf->server, &p->service, env, err);
-    if (p->server != NULL)
-        return p;
-    leat_free(p);
-    return NULL;
+    if (p->server == NULL) {
+        leat_free(p);
+        return NULL;
+    }
+    p->timer = leat_timer_new(env->loop, on_timer, p);
+    leat_timer_background(p->timer);
+    leat_timer_start(p->timer, conf->every, conf->every);
+    return p;
 }
 
 const char *leat_prom_page_text(const struct leat_prom_page *p)
@@ -223,5 +237,6 @@ void leat_prom_page_free(struct leat_prom_page *p)
     if (p == NULL)
         return;
     leat_server_free(p->server);
+    leat_timer_free(p->timer);
     leat_free(p);
 }

@@ -3,11 +3,11 @@
 #define LEAT_EXPORTERS_PROM_PAGE_H
 
 #include <stdbool.h>
-
-#include "exporters/prom_store.h"
+#include <stdint.h>
 
 struct leat_counter;
 struct leat_err;
+struct leat_prom_store;
 struct leat_server_conf;
 struct leat_server_env;
 
@@ -16,6 +16,9 @@ struct leat_prom_page_conf {
     bool open;                           /* OpenMetrics for those who ask for it */
     bool stamped, created;               /* see struct leat_prom_style */
     struct leat_counter *scrapes, *sent; /* answers begun, and their bytes; NULL: not counted */
+    void (*expire)(void *arg);           /* removes what has expired: before each scrape, and … */
+    void *arg;
+    int64_t every; /* … so often, in ns */
 };
 
 struct leat_prom_page;

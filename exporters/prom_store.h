@@ -1,16 +1,15 @@
 /* The series of a scrape page: the latest point of each, found by the labels it comes out with.
  *
  * What comes in is folded into them (deltas are accumulated), what is not updated expires, and both
- * the number of series and their bytes are bounded. Families are kept sorted by name, and a cursor
- * walks them while they change: each family is met at most once, in order; each series is read from
- * one point as a whole; a series that was there all the time is met. One thread. */
+ * the number of series and their bytes are bounded. Read with exporters/prom_cursor.h. One thread.
+ */
 #ifndef LEAT_EXPORTERS_PROM_STORE_H
 #define LEAT_EXPORTERS_PROM_STORE_H
 
-#include "base/list.h"
+#include <stddef.h>
+
 #include "proto/prom_labels.h"
 #include "proto/prom_name.h"
-#include "proto/prom_text.h"
 
 struct leat_budget;
 struct leat_strings;
@@ -64,22 +63,5 @@ void leat_prom_store_expire(struct leat_prom_store *s);
 size_t leat_prom_store_series(const struct leat_prom_store *s);
 size_t leat_prom_store_families(const struct leat_prom_store *s);
 size_t leat_prom_store_bytes(const struct leat_prom_store *s);
-
-/* A place in the store, which may change meanwhile. */
-struct leat_prom_family_node;
-struct leat_prom_item;
-struct leat_prom_cursor {
-    struct leat_link link;                /* private */
-    struct leat_prom_family_node *family; /* where it is; NULL: before the first */
-    struct leat_prom_item *item;          /* the next one in it; NULL: none */
-};
-void leat_prom_cursor_open(struct leat_prom_store *s, struct leat_prom_cursor *c);
-void leat_prom_cursor_close(struct leat_prom_store *s, struct leat_prom_cursor *c);
-/* Goes to the next family; false: there is none. What it returns stays until the next call. */
-bool leat_prom_cursor_family(struct leat_prom_store *s, struct leat_prom_cursor *c,
-                             struct leat_prom_family *ret);
-/* The next series of that family; false: there is none. What it returns stays until the store is
- * touched. */
-bool leat_prom_cursor_series(struct leat_prom_cursor *c, struct leat_prom_series *ret);
 
 #endif

@@ -1,6 +1,7 @@
 /* What the files of the store share. For prom_store*.c only.
  *
- * prom_store.c        requests in; limits and expiry; cursors
+ * prom_store.c        requests in; limits and expiry
+ * prom_store_cursor.c reading it
  * prom_store_index.c  families sorted by name, series by what identifies them
  * prom_store_item.c   one series: its memory, and how a point changes it
  * prom_store_pick.c   resource attributes that go onto every series */
@@ -8,8 +9,11 @@
 #define LEAT_EXPORTERS_PROM_STORE_INTERNAL_H
 
 #include "base/hash.h"
+#include "base/list.h"
+#include "exporters/prom_cursor.h"
 #include "exporters/prom_store.h"
 #include "proto/metric_point.h"
+#include "proto/prom_text.h"
 
 #define LEAT_PROM_HEIGHT 20 /* levels of the list of families: enough for a million */
 
@@ -75,6 +79,10 @@ bool leat_prom_charge(struct leat_prom_store *s, size_t bytes); /* false: nothin
 void leat_prom_discharge(struct leat_prom_store *s, size_t bytes);
 /* The item leaves every list and is freed, and its family with it when that is empty. */
 void leat_prom_remove(struct leat_prom_store *s, struct leat_prom_item *item);
+
+/* --- prom_store_cursor.c */
+/* No cursor stands before this item any more. */
+void leat_prom_cursors_pass(struct leat_prom_store *s, const struct leat_prom_item *item);
 
 /* --- prom_store_index.c */
 struct leat_prom_family_node *leat_prom_find(const struct leat_prom_store *s,

@@ -13,9 +13,9 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "exporters/prom_page.h"
+#include "exporters/prom_store.h"
 #include "flow/component.h"
 #include "flow/sender.h"
-#include "io/loop.h"
 #include "io/server.h"
 
 #define EXPIRE_EVERY_MAX (10 * LEAT_SEC)
@@ -105,7 +105,6 @@ struct prometheus {
     struct leat_prom_label *const_labels;
     struct leat_prom_store *store;
     struct leat_prom_page *page;
-    struct leat_timer *expire;
     struct leat_gauge *series, *families, *bytes;
     struct leat_counter *dropped[LEAT_PROM_DROPS];
 };
@@ -132,6 +131,19 @@ static void check_resource(const struct resource_conf *r, const char *key, struc
                          "exclude_service_attributes");
 }
 
+static bool is_label(const char *name, bool utf8)
+{
+    enum leat_prom_label_rule rule = utf8 ? LEAT_PROM_LABEL_UTF8 : LEAT_PROM_LABEL_PAGE;
+    struct leat_text made;
+    bool is;
+
+    leat_text_init(&made, LEAT_PROM_LABEL_BYTES);
+    is = leat_prom_label_name(rule, leat_bytes_str(name), &made) &&
+         leat_bytes_is(leat_text_bytes(&made), name);
+    leat_text_done(&made);
+    return is;
+}
+
 static void check(const void *conf_, struct leat_check *c)
 {
     const struct prometheus_conf *conf = conf_;
@@ -144,7 +156,7 @@ static void check(const void *conf_, struct leat_check *c)
     for (uint32_t i = 0; i < conf->const_labels.count; i++) {
         const char *name = conf->const_labels.items[i].key;
 
-        if ((!utf8 && !leat_prom_is_plain(leat_bytes_str(name), true)) || *name == '\0')
+        if (!is_label(name, utf8))
             leat_check_error(c, "const_labels",
                              "%s is no label name: letters, digits and _, not a digit first", name);
         else if (strncmp(name, "__", 2) == 0 || strcmp(name, "le") == 0 ||
@@ -196,9 +208,9 @@ static void prometheus_take(void *self_, struct leat_batch *batch)
     leat_batch_done(batch, status);
 }
 
-static void on_expire(void *arg)
+static void expire(void *self_)
 {
-    struct prometheus *self = arg;
+    struct prometheus *self = self_;
 
     leat_prom_store_expire(self->store);
     show(self);
@@ -277,9 +289,15 @@ static void prometheus_close(void *self_)
     struct prometheus *self = self_;
 
     leat_prom_page_free(self->page);
-    leat_timer_free(self->expire);
     leat_prom_store_free(self->store);
     leat_free(self->const_labels);
+}
+
+static int64_t expire_every(const struct prometheus_conf *conf)
+{
+    int64_t every = conf->metric_expiration / 4;
+
+    return every > EXPIRE_EVERY_MAX ? EXPIRE_EVERY_MAX : every < LEAT_SEC ? LEAT_SEC : every;
 }
 
 static int prometheus_open(void *self_, const struct leat_env *env, struct leat_err *err)
@@ -289,7 +307,10 @@ static int prometheus_open(void *self_, const struct leat_env *env, struct leat_
     struct leat_prom_page_conf page = {.server = &conf->server,
                                        .open = conf->enable_open_metrics,
                                        .stamped = conf->send_timestamps,
-                                       .created = conf->created_samples};
+                                       .created = conf->created_samples,
+                                       .every = expire_every(conf),
+                                       .expire = expire,
+                                       .arg = self};
     struct leat_server_env server = {.loop = env->loop,
                                      .budget = env->budget,
                                      .codecs = env->codecs,
@@ -297,7 +318,6 @@ static int prometheus_open(void *self_, const struct leat_env *env, struct leat_
                                      .meter = env->meter,
                                      .who = env->id,
                                      .keep_headers = true}; /* Accept */
-    int64_t every = conf->metric_expiration / 4;
 
     self->conf = conf;
     self->env = env;
@@ -308,10 +328,6 @@ static int prometheus_open(void *self_, const struct leat_env *env, struct leat_
         prometheus_close(self);
         return -1;
     }
-    every = every > EXPIRE_EVERY_MAX ? EXPIRE_EVERY_MAX : every < LEAT_SEC ? LEAT_SEC : every;
-    self->expire = leat_timer_new(env->loop, on_expire, self);
-    leat_timer_background(self->expire);
-    leat_timer_start(self->expire, every, every);
     leat_info(env->id, "listening on %s", leat_prom_page_text(self->page));
     return 0;
 }

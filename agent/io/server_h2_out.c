@@ -17,7 +17,7 @@
 #define PER_ANSWER  2
 #define PER_REFUSAL 1
 /* And for so many bytes of a long answer one: a client acknowledges them by WINDOW_UPDATE. */
-#define PER_BYTES 2048
+#define PER_BYTES   2048
 #define DETAILS_MAX ((size_t)8 * 1024)
 
 /* Detaches the call from its stream: it may be freed any time. */

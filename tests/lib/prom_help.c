@@ -139,3 +139,31 @@ double prom_rig_value(struct prom_rig *r, const char *name, const char *labels)
             return r->parsed.samples[i].value;
     return NAN;
 }
+
+uint32_t prom_rig_sum(struct prom_rig *r, const char *name, int temporality, bool monotonic,
+                      int start, int time, int v)
+{
+    return prom_rig_metric(r,
+                           "\"name\":\"%s\",\"sum\":{\"aggregationTemporality\":%d,"
+                           "\"isMonotonic\":%s,\"dataPoints\":[{\"startTimeUnixNano\":\"%d\","
+                           "\"timeUnixNano\":\"%d\",\"asInt\":\"%d\"}]}",
+                           name, temporality, monotonic ? "true" : "false", start, time, v);
+}
+
+uint32_t prom_rig_gauge(struct prom_rig *r, const char *name, const char *key, const char *value,
+                        int time, double v)
+{
+    return prom_rig_metric(r,
+                           "\"name\":\"%s\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":"
+                           "\"%s\",\"value\":{\"stringValue\":\"%s\"}}],\"timeUnixNano\":\"%d\","
+                           "\"asDouble\":%.17g}]}",
+                           name, key, value, time, v);
+}
+
+uint32_t prom_rig_histogram(struct prom_rig *r, int temporality, int time, const char *rest)
+{
+    return prom_rig_metric(r,
+                           "\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":%d,"
+                           "\"dataPoints\":[{\"timeUnixNano\":\"%d\",%s}]}",
+                           temporality, time, rest);
+}

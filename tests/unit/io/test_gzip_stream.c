@@ -24,7 +24,7 @@ static void fill(bool dull)
 {
     leat_random_fake(7);
     for (size_t i = 0; i < LEN; i++)
-        data[i] = dull ? (uint8_t)"up{job=\"x\"} 1\n"[i % 14] : (uint8_t)leat_random();
+        data[i] = dull ? (uint8_t) "up{job=\"x\"} 1\n"[i % 14] : (uint8_t)leat_random();
 }
 
 static void round_trip(size_t step)
