@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "exporters/prom_pick.h"
 #include "exporters/prom_store_internal.h"
 #include "proto/metric_id.h"
 #include "proto/otlp_match.h"

@@ -1,4 +1,6 @@
 /* Cursors through a store that changes. */
+#include "exporters/prom_cursor.h"
+
 #include "exporters/prom_store_internal.h"
 
 static struct leat_prom_item *next_in_family(const struct leat_prom_item *item)

@@ -1,16 +1,14 @@
 /* What the files of the store share. For prom_store*.c only.
  *
  * prom_store.c        requests in; limits and expiry
- * prom_store_cursor.c reading it
+ * prom_store_cursor.c reading it: exporters/prom_cursor.h
  * prom_store_index.c  families sorted by name, series by what identifies them
- * prom_store_item.c   one series: its memory, and how a point changes it
- * prom_store_pick.c   resource attributes that go onto every series */
+ * prom_store_item.c   one series: its memory, and how a point changes it */
 #ifndef LEAT_EXPORTERS_PROM_STORE_INTERNAL_H
 #define LEAT_EXPORTERS_PROM_STORE_INTERNAL_H
 
 #include "base/hash.h"
 #include "base/list.h"
-#include "exporters/prom_cursor.h"
 #include "exporters/prom_store.h"
 #include "proto/metric_point.h"
 #include "proto/prom_text.h"
@@ -113,16 +111,5 @@ bool leat_prom_item_relabel(struct leat_prom_store *s, struct leat_prom_item *it
 /* Makes `p` its point, or adds it when it is a delta. False: dropped, the item is unchanged. */
 bool leat_prom_item_fold(struct leat_prom_store *s, struct leat_prom_item *item,
                          const struct leat_point *p, bool delta, enum leat_prom_drop *ret_why);
-
-/* --- prom_store_pick.c */
-struct leat_prom_pick *leat_prom_pick_new(const struct leat_strings *included,
-                                          const struct leat_strings *excluded);
-void leat_prom_pick_free(struct leat_prom_pick *p); /* takes NULL */
-/* Once per resource. */
-void leat_prom_pick_resource(struct leat_prom_pick *p, struct leat_bytes resource);
-/* The point's attributes with those picked before them, as a message of its own with the same field
- * number; stays until the next call. False: no memory. */
-bool leat_prom_pick_point(struct leat_prom_pick *p, struct leat_bytes point, uint32_t field,
-                          struct leat_bytes *ret);
 
 #endif

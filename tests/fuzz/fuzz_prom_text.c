@@ -52,23 +52,12 @@ static void write_page(struct leat_prom_store *s, const struct leat_prom_style *
     leat_prom_end_write(style, out);
 }
 
-/* The next sample of the page, which is one of this series'; those of _created are passed over. */
-static const struct prom_sample *next_sample(const struct prom_parsed *p, size_t *at)
-{
-    while (*at < p->nsamples) {
-        const struct prom_sample *s = &p->samples[(*at)++];
-        size_t n = strlen(s->name);
-
-        if (n < 8 || strcmp(s->name + n - 8, "_created") != 0)
-            return s;
-    }
-    abort();
-}
-
 static void compare(const struct prom_parsed *p, size_t *at, double v)
 {
-    double is = next_sample(p, at)->value;
+    double is = *at < p->nsamples ? p->samples[*at].value : 0;
 
+    LEAT_CHECK(*at < p->nsamples);
+    ++*at;
     LEAT_CHECK(is == v || (isnan(is) && isnan(v)));
 }
 
@@ -105,6 +94,7 @@ static void compare_page(struct leat_prom_store *s, const struct prom_parsed *p)
         while (leat_prom_cursor_series(&c, &series))
             compare_series(p, &at, f.kind, &series);
     leat_prom_cursor_close(s, &c);
+    LEAT_CHECK(at == p->nsamples);
 }
 
 static void check_page(struct leat_prom_store *s, bool utf8, unsigned how)
@@ -125,7 +115,8 @@ static void check_page(struct leat_prom_store *s, bool utf8, unsigned how)
             fprintf(stderr, "%s\n%s\n", parsed.error, leat_text_get(&page));
             abort();
         }
-        compare_page(s, &parsed);
+        if (!style.created)
+            compare_page(s, &parsed);
         prom_parsed_free(&parsed);
     }
     leat_text_done(&page);

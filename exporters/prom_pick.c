@@ -2,10 +2,11 @@
  * before them.
  *
  * Source of the rules: collector contrib pkg/resourcetotelemetry. */
+#include "exporters/prom_pick.h"
+
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/schema.h"
-#include "exporters/prom_store_internal.h"
 #include "proto/otlp_make.h"
 #include "proto/otlp_match.h"
 
