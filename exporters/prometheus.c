@@ -92,7 +92,7 @@ static const struct leat_field fields[] = {
              .min = 1, .max = 1e9),
     LEAT_SIZE(S, max_bytes, "0",
               "Memory for series, charged to leat.memory; 0: half of what a worker may hold. A "
-              "counter with ten labels takes about 700 bytes."),
+              "counter with ten labels takes about 600 bytes."),
     LEAT_INLINE(S, sender, leat_sender_fields, struct leat_sender_conf, "Queue and retry.",
                 .def = "sending_queue.enabled=false"),
     LEAT_END,
