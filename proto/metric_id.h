@@ -27,7 +27,9 @@ void leat_metric_ids_at(struct leat_metric_ids *ids, const struct leat_otlp_walk
 static inline struct leat_print leat_stream_print(const struct leat_metric_ids *ids,
                                                   const struct leat_point *p)
 {
-    return leat_print_pair(ids->metric, leat_attrs_print(p->message, p->attrs_field));
+    struct leat_bytes in = p->scattered ? p->message : p->attrs;
+
+    return leat_print_pair(ids->metric, leat_attrs_print(in, p->attrs_field));
 }
 
 #endif

@@ -185,12 +185,14 @@ static void count_one(const struct shape *s, const struct leat_wire_field *f, st
 
 static bool make_room(struct leat_point_room *room, const struct arrays *n)
 {
-    size_t want = n->counts + n->bounds + 2 * n->quantiles + n->positive + n->negative;
+    /* One at least: a room that was made is no NULL, and the next point may have none. */
+    size_t want = 1 + n->counts + n->bounds + 2 * n->quantiles + n->positive + n->negative;
     uint64_t *words;
 
-    if (n->counts > LEAT_POINT_BUCKETS || n->bounds > LEAT_POINT_BUCKETS ||
-        n->quantiles > LEAT_POINT_BUCKETS || n->positive > LEAT_POINT_BUCKETS ||
-        n->negative > LEAT_POINT_BUCKETS)
+    room->too_many = n->counts > LEAT_POINT_BUCKETS || n->bounds > LEAT_POINT_BUCKETS ||
+                     n->quantiles > LEAT_POINT_BUCKETS || n->positive > LEAT_POINT_BUCKETS ||
+                     n->negative > LEAT_POINT_BUCKETS;
+    if (room->too_many)
         return false;
     if (want <= room->cap)
         return true;
@@ -307,8 +309,6 @@ static void read_arrays(struct leat_point *p, const struct shape *s,
     struct leat_wire_field f;
     struct places at;
 
-    if (room->cap == 0)
-        return;
     place(&at, room->words, n, p);
     while (leat_wire_next(&w, &f) > 0)
         read_array(p, meaning_of(s, f.field), &f, &at);
@@ -431,7 +431,7 @@ static uint64_t zigzag_of(int32_t v)
 
 static void write_side(struct leat_make *m, uint32_t field, const struct leat_exponential_side *s)
 {
-    if (s->ncounts == 0)
+    if (s->ncounts == 0 && s->offset == 0)
         return;
     leat_make_open(m, field);
     if (s->offset != 0)
@@ -501,19 +501,24 @@ static uint32_t flags_field(enum leat_metric_type type)
     return type == LEAT_METRIC_HISTOGRAM || type == LEAT_METRIC_EXPONENTIAL ? 10 : 8;
 }
 
-/* What is no number of ours goes over as it stands. */
+/* What is no number of ours goes over as it stands: runs of fields at once. */
 static void copy_rest(struct leat_make *m, const struct leat_point *p, bool exemplars)
 {
     const struct shape *s = &shapes[p->type];
     struct leat_wire w = leat_wire_of(p->message);
-    const uint8_t *from = w.at;
+    const uint8_t *run = w.at, *from = w.at;
     struct leat_wire_field f;
 
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning what = meaning_of(s, f.field);
         if (what == OTHER || what == ATTRIBUTE || (what == EXEMPLAR && exemplars))
-            leat_make_raw(m, leat_bytes(from, (size_t)(w.at - from)));
+            continue;
+        if (from > run)
+            leat_make_raw(m, leat_bytes(run, (size_t)(from - run)));
+        run = w.at;
     }
+    if (from > run)
+        leat_make_raw(m, leat_bytes(run, (size_t)(from - run)));
 }
 
 void leat_point_write(struct leat_make *m, uint32_t field, const struct leat_point *p,

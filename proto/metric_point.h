@@ -84,11 +84,14 @@ struct leat_point {
 struct leat_point_room {
     uint64_t *words; /* zero before first use */
     size_t cap;
+    bool too_many; /* why the last read failed: more than LEAT_POINT_BUCKETS, not for want of memory
+                    */
 };
 void leat_point_room_done(struct leat_point_room *room);
 
-/* Reads a data point of a checked request. Of a field that is there twice the last one counts;
- * repeated numbers may be packed or not. False: no memory, or more than LEAT_POINT_BUCKETS. */
+/* Reads a data point of a checked request; `type` is that of the metric it stands in. Of a field
+ * that is there twice the last one counts; repeated numbers may be packed or not. False: no memory,
+ * or more than LEAT_POINT_BUCKETS. */
 bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
                      struct leat_point_room *room, struct leat_point *ret);
 

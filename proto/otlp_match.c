@@ -138,10 +138,10 @@ static void enter(struct leat_otlp_walk *w, uint32_t field, struct leat_bytes me
         w->scope_number++;
     } else if (w->depth == 3) {
         w->metric = message;
-        w->metric_number++;
     } else {
         w->data = message;
         w->data_field = field;
+        w->metric_number++;
     }
 }
 

@@ -65,7 +65,9 @@ struct leat_otlp_walk {
     struct leat_bytes metric, data;             /* Metric, and its Gauge, Sum … */
     uint32_t data_field;                        /* which one: its number in Metric */
 
-    uint32_t resource_number, scope_number, metric_number; /* count from 1 as each begins */
+    /* Count from 1 as each begins; a metric as its data does (a oneof that is there twice: twice).
+     */
+    uint32_t resource_number, scope_number, metric_number;
 
     struct leat_wire at[LEAT_OTLP_LEVELS]; /* private from here on */
     const struct leat_otlp_message *type[LEAT_OTLP_LEVELS];

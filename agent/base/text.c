@@ -12,6 +12,11 @@ void leat_text_init(struct leat_text *t, size_t max)
     *t = (struct leat_text){.max = max};
 }
 
+void leat_text_over(struct leat_text *t, void *memory, size_t size)
+{
+    *t = (struct leat_text){.data = memory, .cap = size, .max = size - 1};
+}
+
 void leat_text_done(struct leat_text *t)
 {
     leat_free(t->data);

@@ -17,7 +17,10 @@ struct leat_text {
 };
 
 void leat_text_init(struct leat_text *t, size_t max); /* allocates nothing */
-void leat_text_done(struct leat_text *t);             /* frees; `t` is as after init */
+/* Writes into `size` bytes (at least 1) of the caller's, and never grows; not for leat_text_done().
+ */
+void leat_text_over(struct leat_text *t, void *memory, size_t size);
+void leat_text_done(struct leat_text *t);  /* frees; `t` is as after init */
 void leat_text_clear(struct leat_text *t); /* empty again, keeps its memory, forgets the error */
 void leat_text_add(struct leat_text *t, const void *data, size_t len);
 static inline void leat_text_str(struct leat_text *t, const char *text)

@@ -240,6 +240,38 @@ int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *bud
     return 0;
 }
 
+void leat_batch_put(struct leat_batch *b, uint32_t i, struct leat_buf *buf, uint32_t items)
+{
+    struct leat_part *part = &b->parts[i];
+
+    LEAT_CHECK(i < b->nparts && buf->len <= UINT32_MAX);
+    b->items = b->items - part->items + items;
+    b->bytes = b->bytes - part->len + buf->len;
+    leat_buf_unref(part->buf);
+    part->buf = buf;
+    part->data = buf->data;
+    part->len = (uint32_t)buf->len;
+    part->items = items;
+}
+
+void leat_batch_shed(struct leat_batch *b)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < b->nparts; i++) {
+        struct leat_part part = b->parts[i];
+        if (part.items > 0) {
+            b->parts[kept++] = part;
+            continue;
+        }
+        b->bytes -= part.len;
+        leat_buf_unref(part.buf);
+        if (part.ack != NULL)
+            leat_ack_tell(part.ack, leat_delivered());
+    }
+    b->nparts = kept;
+}
+
 void leat_batch_hold(struct leat_batch *b)
 {
     b->deadline = INT64_MAX; /* it is ours to bring on now */

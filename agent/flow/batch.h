@@ -78,6 +78,12 @@ int leat_batch_cut(struct leat_batch *b, uint32_t items, struct leat_budget *bud
 /* Takes the first `parts` parts (0 < parts < b->nparts) out of `b`. NULL: no memory, nothing
  * changed. */
 struct leat_batch *leat_batch_take_parts(struct leat_batch *b, uint32_t parts);
+/* The i-th part is another request from now on: all that is in `buf`, whose reference is taken
+ * over. */
+void leat_batch_put(struct leat_batch *b, uint32_t i, struct leat_buf *buf, uint32_t items);
+/* Ends the parts that have no items (any more): their waiters are told "delivered". What is left
+ * may be a batch without parts, which is to be ended as any other. */
+void leat_batch_shed(struct leat_batch *b);
 /* The bytes are in safe keeping: every waiter that is not patient is told so, and forgotten. */
 void leat_batch_hold(struct leat_batch *b);
 /* Somebody waits who must not be told "held". */

@@ -47,7 +47,8 @@ struct leat_env {
     struct leat_outlet next[LEAT_SIGNALS];
     enum leat_promise promise; /* of what is behind `next` */
     struct leat_loop *loop;
-    struct leat_budget *budget; /* bodies that come in; what is made of a part: its buf->budget */
+    struct leat_budget *budget; /* bodies that come in; what is made of a part: its buf->budget (a
+                                   single one: the same client's share of this one, base/share.h) */
     struct leat_budget
         *scratch; /* what an exporter makes while sending: compressed bodies and the like */
     struct leat_codecs *codecs;
@@ -56,6 +57,22 @@ struct leat_env {
     const struct leat_auth_finder *auth;
     const struct leat_house *house; /* extensions: what there is to tell about the house */
     unsigned worker, workers;
+};
+
+/* Kinds of metrics with delta temporality, or'ed. */
+enum leat_delta_kind {
+    LEAT_DELTA_SUMS = 1 << 0,       /* monotonic ones */
+    LEAT_DELTA_UPDOWN = 1 << 1,     /* sums that are not monotonic */
+    LEAT_DELTA_HISTOGRAMS = 1 << 2, /* both kinds */
+    LEAT_DELTAS_ALL = 7,
+};
+
+/* What a component with these settings does with deltas. */
+struct leat_deltas {
+    unsigned makes;  /* receivers, processors, connectors: these come out, whatever went in */
+    unsigned turns;  /* processors, connectors: these become cumulative */
+    unsigned drops;  /* exporters: these cannot be written */
+    const char *why; /* with `drops`: a sentence ("Prometheus knows no deltas") */
 };
 
 enum leat_kind {
@@ -76,21 +93,27 @@ struct leat_component {
     size_t conf_size, self_size; /* the house allocates both, zeroed */
     const char
         *missing;  /* why it cannot run here (built without its library, retired); NULL: it can */
-    bool single;   /* one instance only, in worker 0: a file, a Unix socket */
+    bool single;   /* one instance only, in worker 0: a file, a Unix socket, the state of a stream.
+                      Other workers' batches come to it by reference, and go on from there */
     size_t sender; /* exporters: offset + 1 of a struct leat_sender_conf in conf: the house puts a
                       sender (queue, batch, retry) before it. 0: none */
 
     /* More than the table can say. May be NULL. */
     void (*check)(const void *conf, struct leat_check *c);
+    /* Fills *ret, which is zero. A warning is given where deltas meet who drops them
+     * (run/deltas.h). NULL: metrics pass as they are. */
+    void (*deltas)(const void *conf, struct leat_deltas *ret);
     /* Once per worker. -1 and `err`: nothing is left behind. */
     int (*open)(void *self, const struct leat_env *env, struct leat_err *err);
     /* Processors, exporters, connectors. */
     void (*take)(void *self, struct leat_batch *batch);
     /* Take nothing new from outside, finish what is inside, then call drained(house), at once or
-     * later. NULL: nothing to finish. */
+     * later. NULL: nothing to finish. What comes from inside is still taken, and passed on without
+     * waiting for more; processors and connectors may be asked a second time after they have
+     * answered, when other workers have sent something through them meanwhile. */
     void (*drain)(void *self, void (*drained)(void *house), void *house);
     /* Whatever is still inside is told LEAT_RETRY. Callbacks of this instance must not run
-     * afterwards. */
+     * afterwards. To a single one other workers' batches may still come: told LEAT_RETRY, too. */
     void (*close)(void *self);
     /* Extensions that authenticate. */
     const struct leat_authenticator *(*authenticator)(void *self);

@@ -113,7 +113,7 @@ static void component_page(const struct leat_component *c, struct leat_text *out
 {
     leat_text_printf(out, "# %s `%s`\n\n%s", leat_kind_name(c->kind), c->type, c->summary);
     if (c->aliases != NULL && c->aliases[0] != NULL)
-        leat_text_printf(out, " Older name: `%s`.", c->aliases[0]);
+        leat_text_printf(out, " Also called `%s`.", c->aliases[0]);
     leat_text_str(out, "\n\n");
     if (c->fields[0].name == NULL) {
         leat_text_str(out, "It has no settings.\n\n");

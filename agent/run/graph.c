@@ -7,63 +7,9 @@
 #include "base/mem.h"
 #include "base/meter.h"
 #include "flow/fanout.h"
-#include "flow/ledger.h"
-#include "flow/selfobs.h"
-#include "io/auth.h"
+#include "run/graph_parts.h"
 #include "run/parcel.h"
 #include "run/registry.h"
-
-/* Where one component's batches pass to the next; counts both sides. Of several edges that carry
- * copies of one batch only the first counts for the side it comes from. */
-struct edge {
-    struct leat_outlet to;
-    struct leat_ledger *from, *into; /* from NULL: another edge counts there */
-    bool from_receiver;
-    struct leat_counter *outgoing[LEAT_SIGNALS],
-        *incoming[LEAT_SIGNALS]; /* of processors; else NULL */
-    struct edge *next_made;
-};
-
-/* An instance of a component. */
-struct node {
-    const struct leat_plan_item *item;
-    const struct leat_plan_pipeline *pipeline; /* processors only */
-    void *self;
-    struct leat_env env;
-    struct leat_ledger ledger;
-    struct leat_sender *senders[LEAT_SIGNALS];
-    struct leat_processor_obs obs;
-    bool open, elsewhere, draining;
-    struct leat_graph *graph;
-};
-
-struct pipeline {
-    const struct leat_plan_pipeline *plan;
-    struct node **processors;
-    struct leat_outlet *first; /* where a batch enters */
-    bool open;
-};
-
-struct leat_graph {
-    struct leat_graph_env env;
-    struct node *nodes; /* one per item that is no processor, in the order of the plan; then the
-                           processors */
-    size_t nnodes, nitems;
-    struct pipeline *pipelines;
-    struct edge *edges;
-    struct leat_fanout **fanouts;
-    size_t nfanouts;
-    struct leat_parcel_route **routes;
-    size_t nroutes;
-    struct node **order; /* as they were opened */
-    size_t nopen;
-    struct leat_auth_finder auth;
-    uint32_t undrained;
-    bool senders_told;
-    void (*drained)(void *arg);
-    void *drained_arg;
-    struct leat_task drain_task;
-};
 
 /* --- edges */
 
@@ -400,6 +346,7 @@ struct leat_graph *leat_graph_new(const struct leat_graph_env *env)
     struct leat_graph *g = leat_new(sizeof *g);
 
     g->env = *env;
+    g->others = env->first == NULL ? env->workers - 1 : 0;
     g->auth = (struct leat_auth_finder){g, find_auth};
     make_nodes(g);
     return g;
@@ -429,89 +376,7 @@ int leat_graph_open_receivers(struct leat_graph *g, struct leat_err *err)
     return 0;
 }
 
-/* --- ending */
-
-static void drain_next(struct leat_graph *g);
-
-static void later(struct leat_task *t)
-{
-    drain_next(LEAT_OWNER(t, struct leat_graph, drain_task));
-}
-
-static void one_drained(void *house)
-{
-    struct leat_graph *g = house;
-
-    if (--g->undrained == 0)
-        leat_loop_defer(g->env.loop, &g->drain_task);
-}
-
-static void drain_nodes(struct leat_graph *g, bool exporters)
-{
-    for (size_t i = g->nopen; i-- > 0;) {
-        struct node *n = g->order[i];
-        const struct leat_component *c = n->item->component;
-        bool is_exporter = c->kind == LEAT_EXPORTER;
-        if (c->kind == LEAT_EXTENSION || is_exporter != exporters || n->draining)
-            continue;
-        n->draining = true;
-        if (c->drain == NULL)
-            continue;
-        g->undrained++;
-        c->drain(n->self, one_drained, g);
-    }
-}
-
-static void drain_senders(struct leat_graph *g, bool and_tell)
-{
-    for (size_t i = 0; i < g->nopen; i++) {
-        for (unsigned s = 0; s < LEAT_SIGNALS; s++) {
-            struct leat_sender *sender = g->order[i]->senders[s];
-            if (sender == NULL)
-                continue;
-            g->undrained += and_tell;
-            leat_sender_drain(sender, and_tell ? one_drained : NULL, g);
-        }
-    }
-}
-
-/* First receivers, processors and connectors, while the senders already send what they hold; then
- * the senders to their end; then the exporters. */
-static void drain_next(struct leat_graph *g)
-{
-    void (*drained)(void *arg) = g->drained;
-
-    if (drained == NULL)
-        return;
-    if (!g->senders_told) {
-        g->senders_told = true;
-        g->undrained++;
-        drain_senders(g, true);
-        one_drained(g);
-        return;
-    }
-    for (size_t i = 0; i < g->nopen; i++) {
-        if (g->order[i]->item->component->kind == LEAT_EXPORTER && !g->order[i]->draining) {
-            g->undrained++;
-            drain_nodes(g, true);
-            one_drained(g);
-            return;
-        }
-    }
-    g->drained = NULL;
-    drained(g->drained_arg);
-}
-
-void leat_graph_drain(struct leat_graph *g, void (*drained)(void *arg), void *arg)
-{
-    g->drained = drained;
-    g->drained_arg = arg;
-    g->drain_task.run = later;
-    g->undrained = 1;
-    drain_nodes(g, false);
-    drain_senders(g, false);
-    one_drained(g);
-}
+/* --- ending (draining: graph_drain.c) */
 
 void leat_graph_close(struct leat_graph *g)
 {

@@ -33,7 +33,8 @@ struct leat_graph *leat_graph_new(const struct leat_graph_env *env);
  */
 int leat_graph_open(struct leat_graph *g, struct leat_err *err);
 int leat_graph_open_receivers(struct leat_graph *g, struct leat_err *err);
-/* Receivers take nothing new, everything inside goes on to its end; then `drained`. */
+/* Receivers take nothing new, everything inside goes on to its end; then `drained`. Worker 0, where
+ * the others' parcels go, comes to its end after all others: each has to be told to drain. */
 void leat_graph_drain(struct leat_graph *g, void (*drained)(void *arg), void *arg);
 /* Closes everything that is open; what is still inside is told "retry". Parcels may still come home
  * afterwards. */

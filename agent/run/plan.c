@@ -9,6 +9,7 @@
 #include "config/yaml.h"
 #include "io/auth.h"
 #include "run/admin.h"
+#include "run/deltas.h"
 #include "run/memory.h"
 #include "run/registry.h"
 
@@ -328,8 +329,10 @@ static void check_all(struct leat_plan *p, struct leat_diags *diags)
     fill_all(p, diags);
     read_settings(p, diags);
     check_refs(p, diags);
-    if (p->document->is_wired)
+    if (p->document->is_wired) {
         check_connectors(p, diags);
+        leat_deltas_check(p, diags);
+    }
 }
 
 struct leat_plan *leat_plan_load(const char *const *sources, size_t nsources,

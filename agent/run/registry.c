@@ -7,6 +7,8 @@ extern const struct leat_component leat_receiver_otlp;
 extern const struct leat_component leat_receiver_nop;
 extern const struct leat_component leat_processor_batch;
 extern const struct leat_component leat_processor_memory_limiter;
+extern const struct leat_component leat_processor_deltatocumulative;
+extern const struct leat_component leat_processor_cumulativetodelta;
 extern const struct leat_component leat_exporter_otlp_grpc;
 extern const struct leat_component leat_exporter_otlp_http;
 extern const struct leat_component leat_exporter_debug;
@@ -25,6 +27,8 @@ const struct leat_component *const leat_components[] = {
     &leat_receiver_nop,
     &leat_processor_batch,
     &leat_processor_memory_limiter,
+    &leat_processor_deltatocumulative,
+    &leat_processor_cumulativetodelta,
     &leat_exporter_otlp_grpc,
     &leat_exporter_otlp_http,
     &leat_exporter_debug,
@@ -120,10 +124,11 @@ static bool is_alias(const struct leat_component *c, const char *type)
     return false;
 }
 
-/* Names of what this component does as well: nothing to warn of. */
+/* Names of what this component does as well, or will be called: nothing to warn of. */
 static bool is_newer(const char *type)
 {
-    return strcmp(type, "healthcheckv2") == 0;
+    return strcmp(type, "healthcheckv2") == 0 || strcmp(type, "delta_to_cumulative") == 0 ||
+           strcmp(type, "cumulative_to_delta") == 0;
 }
 
 const struct leat_component *leat_registry_find(enum leat_section section, const char *type,

@@ -26,6 +26,7 @@ import lib
 import no_memory
 import otlp
 import raw_h2
+import test_delta
 import test_metrics
 
 ROUNDS = 8        # failures per scenario, when not --long
@@ -477,6 +478,29 @@ class Files(Scenario):
         return names - known
 
 
+class Deltas(Files):
+    """test_delta: streams begin and are added to in worker 0; a second later they are forgotten, and their memory is back."""
+    kinds, tail = ("metrics",), "leat: {workers: 2}\n"
+    processors, processing = "deltatocumulative: {max_stale: 1s}", "[deltatocumulative]"
+    pinned = []
+
+    def exporters(self):
+        return f"file: {{path: {self.folder}/all.json, {RETRY}}}", "[file]"
+
+    def traffic(self, t):
+        for time in range(1, 5):
+            for kind in ("sum", "histogram", "exponentialHistogram"):
+                names = t.names(20)
+                body = test_delta.requests(kind, [*names, f"{t.tag}.again.0"], time)
+                t.note("metrics", names, t.ask("POST", "/v1/metrics", json.dumps(body).encode(), {"Content-Type": lib.JSON}) == 200)
+
+    def healthy(self, t):
+        self.good(lambda: t.http("metrics"), 200)
+
+    def missing(self, acknowledged):
+        return list(self.lacks("all.json", {n for _, n in acknowledged}))
+
+
 class Pages(Scenario):
     """test_extensions, test_metrics, test_workers: the pages asked for while allocations fail, several workers behind them."""
     extensions, extended = "health_check: {endpoint: 127.0.0.1:0}\n  zpages: {endpoint: 127.0.0.1:0}\n  pprof: {endpoint: 127.0.0.1:0}", \
@@ -726,7 +750,7 @@ class NoMemory(lib.Case):
         self.assertIn(False, started)
 
 
-for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, Pages, Scraped):
+for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, Deltas, Pages, Scraped):
     def check(self, kind=scenario):
         self.check(kind)
     check.__doc__ = None

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/budget.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/meter.h"
 #include "base/text.h"
@@ -102,6 +103,45 @@ static void test_cut_without_memory_changes_nothing(void **state)
     assert_int_equal(x->items, 10);
     leat_batch_done(x, leat_delivered());
     assert_int_equal(a.told, 1);
+}
+
+static void test_parts_get_other_content(void **state)
+{
+    struct rig_caller c[3];
+    struct leat_batch *x = NULL;
+    struct leat_budget budget;
+    struct leat_buf *buf;
+
+    (void)state;
+    leat_budget_init(&budget, 100);
+    for (int i = 0; i < 3; i++) {
+        struct leat_batch *one;
+        rig_caller_init(&c[i]);
+        one = rig_logs("a", 2, &c[i]);
+        if (x == NULL)
+            x = one;
+        else
+            assert_int_equal(leat_batch_join(x, one), 0);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        buf = leat_buf_new(&budget, 50);
+        buf->len = 10 + i;
+        leat_batch_put(x, i, buf, i);
+    }
+    assert_int_equal(x->items, 3);
+    assert_int_equal(x->bytes, 10 + 11 + x->parts[2].len);
+    leat_batch_shed(x);
+    assert_int_equal(x->nparts, 2);
+    assert_int_equal(x->bytes, 11 + x->parts[1].len);
+    assert_int_equal(c[0].told, 1);
+    assert_int_equal(c[0].status.outcome, LEAT_DELIVERED);
+    assert_int_equal(c[1].told + c[2].told, 0);
+    assert_int_equal(leat_budget_used(&budget), 50);
+    leat_batch_done(x, leat_retry(14, 0, "later"));
+    assert_int_equal(c[1].status.outcome, LEAT_RETRY);
+    assert_int_equal(c[2].status.outcome, LEAT_RETRY);
+    assert_int_equal(c[0].told, 1);
+    assert_int_equal(leat_budget_used(&budget), 0);
 }
 
 static void test_hold_answers_all_but_the_patient(void **state)
@@ -224,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_cut_inside_a_request_waits_for_both_pieces),
         cmocka_unit_test(test_cut_between_requests_copies_nothing),
         cmocka_unit_test(test_cut_without_memory_changes_nothing),
+        cmocka_unit_test(test_parts_get_other_content),
         cmocka_unit_test(test_hold_answers_all_but_the_patient),
         cmocka_unit_test(test_fanout_tells_the_worst),
         cmocka_unit_test(test_fanout_without_memory_is_a_retry),

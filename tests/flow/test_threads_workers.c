@@ -41,6 +41,7 @@ struct loader {
 #define MOST_REQUESTS 100000
 
 struct cluster {
+    enum leat_signal signal;
     struct leat_plan *plan;
     struct leat_worker *workers[WORKERS];
     char folder[64], file[96];
@@ -64,8 +65,11 @@ static void *run_loader(void *arg)
         char name[48];
         snprintf(name, sizeof name, "c%d.%u", l->index, l->sent);
         leat_text_clear(&body);
-        path_request(LEAT_LOGS, name, ITEMS, &body);
-        path_client_send(&client, &s, LEAT_LOGS, leat_text_bytes(&body));
+        if (c->signal == LEAT_METRICS)
+            path_request_deltas(name, ITEMS, &body);
+        else
+            path_request(c->signal, name, ITEMS, &body);
+        path_client_send(&client, &s, c->signal, leat_text_bytes(&body));
         PATH_UNTIL(loop, s.done);
         l->ok[l->sent] = s.a.net == LEAT_NET_OK && s.a.status == 200 && s.a.grpc_status == 0;
         l->acknowledged += l->ok[l->sent];
@@ -83,27 +87,32 @@ static void *run_loader(void *arg)
     return NULL;
 }
 
-static void open_cluster(struct cluster *c, const char *pipeline)
+/* `pipelines`: their names and what is in them, but for the receivers of the first. */
+static void open_cluster(struct cluster *c, enum leat_signal signal, const char *pipelines)
 {
     struct leat_err err = {""};
     const struct leat_otlp_receiver *r;
     char *yaml;
 
     memset(c, 0, sizeof *c);
+    c->signal = signal;
     snprintf(c->folder, sizeof c->folder, "/tmp/leat-workers-XXXXXX");
     assert_non_null(mkdtemp(c->folder));
     snprintf(c->file, sizeof c->file, "%s/out", c->folder);
     yaml = leat_format(
         "receivers: {otlp: {protocols: {grpc: {endpoint: '127.0.0.1:0'}, http: {endpoint: "
         "'127.0.0.1:0'}}}}\n"
-        "processors: {batch: {timeout: 2ms, send_batch_size: 20}}\n"
+        "processors: {batch: {timeout: 2ms, send_batch_size: 20}, batch/2: {timeout: 1h, "
+        "send_batch_size: 7}, "
+        "deltatocumulative: , memory_limiter: {check_interval: 1s, limit_mib: 200}}\n"
+        "connectors: {forward: }\n"
         "exporters: {file: {path: %s, format: proto, sending_queue: {enabled: true, queue_size: "
         "20}}, file/wait: {path: %s, format: proto}, debug: {verbosity: basic, "
         "use_internal_logger: false, output_paths: "
         "[/dev/null]}}\n"
-        "service: {telemetry: {metrics: {level: none}}, pipelines: {logs: {receivers: [otlp], "
+        "service: {telemetry: {metrics: {level: none}}, pipelines: {%s: {receivers: [otlp], "
         "%s}}}\n",
-        c->file, c->file, pipeline);
+        c->file, c->file, leat_signal_name(signal), pipelines);
     c->plan = path_plan(yaml);
     leat_free(yaml);
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -143,6 +152,7 @@ static void one_more(void *arg)
 }
 
 struct books {
+    enum leat_signal signal;
     int64_t gap[64], held[64];
     const char *ids[64];
 };
@@ -153,8 +163,8 @@ static void add_books(void *arg, size_t nth, const char *id, const struct leat_l
 
     assert_true(nth < 64);
     b->ids[nth] = id;
-    b->gap[nth] += leat_ledger_gap(l, LEAT_LOGS);
-    b->held[nth] += atomic_load(&l->held[LEAT_LOGS]->value);
+    b->gap[nth] += leat_ledger_gap(l, b->signal);
+    b->held[nth] += atomic_load(&l->held[b->signal]->value);
 }
 
 static void check_file(struct cluster *c)
@@ -170,7 +180,7 @@ static void check_file(struct cluster *c)
         size_t len = (size_t)be[0] << 24 | (size_t)be[1] << 16 | (size_t)be[2] << 8 | be[3];
         data = malloc(len + 1);
         assert_int_equal(fread(data, 1, len, f), len);
-        path_seen_request(&seen, LEAT_LOGS, leat_bytes(data, len));
+        path_seen_request(&seen, c->signal, leat_bytes(data, len));
         free(data);
     }
     fclose(f);
@@ -193,7 +203,7 @@ static void check_file(struct cluster *c)
 /* Drains (unless `at_once`) and closes while the loaders go on. */
 static void end_cluster(struct cluster *c, bool at_once)
 {
-    struct books books = {0};
+    struct books books = {.signal = c->signal};
 
     for (unsigned i = 0; i < WORKERS && !at_once; i++)
         leat_worker_drain(c->workers[i], one_more, &c->drained);
@@ -236,7 +246,7 @@ static void test_batched_into_one_file(void **state)
     struct cluster c;
 
     (void)state;
-    open_cluster(&c, "processors: [batch], exporters: [file]");
+    open_cluster(&c, LEAT_LOGS, "processors: [batch], exporters: [file]");
     wait_for(&c.answered, 400);
     end_cluster(&c, false);
     check_file(&c);
@@ -248,7 +258,7 @@ static void test_confirmed_by_one_file(void **state)
     struct cluster c;
 
     (void)state;
-    open_cluster(&c, "exporters: [file/wait, debug]");
+    open_cluster(&c, LEAT_LOGS, "exporters: [file/wait, debug]");
     wait_for(&c.answered, 400);
     end_cluster(&c, false);
     check_file(&c);
@@ -261,7 +271,7 @@ static void test_closed_at_once(void **state)
     struct cluster c;
 
     (void)state;
-    open_cluster(&c, "exporters: [file/wait]");
+    open_cluster(&c, LEAT_LOGS, "exporters: [file/wait]");
     wait_for(&c.answered, 200);
     end_cluster(&c, true);
     check_file(&c);
@@ -273,7 +283,47 @@ static void test_closed_at_once_when_batched(void **state)
     struct cluster c;
 
     (void)state;
-    open_cluster(&c, "processors: [batch], exporters: [file/wait]");
+    open_cluster(&c, LEAT_LOGS, "processors: [batch], exporters: [file/wait]");
+    wait_for(&c.answered, 200);
+    end_cluster(&c, true);
+    check_file(&c);
+    free_cluster(&c);
+}
+
+/* Of a processor there may be only one, too: everything goes through worker 0. */
+static void test_one_processor_before_a_batch(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    open_cluster(&c, LEAT_METRICS, "processors: [deltatocumulative, batch/2], exporters: [file]");
+    wait_for(&c.answered, 400);
+    end_cluster(&c, false);
+    check_file(&c);
+    free_cluster(&c);
+}
+
+static void test_one_processor_before_many(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    open_cluster(&c, LEAT_METRICS,
+                 "processors: [memory_limiter, deltatocumulative], exporters: [file/wait, debug, "
+                 "forward]}, metrics/2: {receivers: [forward], processors: [deltatocumulative, "
+                 "batch], exporters: [debug]");
+    wait_for(&c.answered, 400);
+    end_cluster(&c, false);
+    check_file(&c);
+    free_cluster(&c);
+}
+
+static void test_one_processor_closed_at_once(void **state)
+{
+    struct cluster c;
+
+    (void)state;
+    open_cluster(&c, LEAT_METRICS, "processors: [deltatocumulative], exporters: [file/wait]");
     wait_for(&c.answered, 200);
     end_cluster(&c, true);
     check_file(&c);
@@ -287,6 +337,9 @@ int main(void)
         cmocka_unit_test(test_confirmed_by_one_file),
         cmocka_unit_test(test_closed_at_once),
         cmocka_unit_test(test_closed_at_once_when_batched),
+        cmocka_unit_test(test_one_processor_before_a_batch),
+        cmocka_unit_test(test_one_processor_before_many),
+        cmocka_unit_test(test_one_processor_closed_at_once),
     };
 
     path_quiet();

@@ -8,6 +8,22 @@
 #include "proto/otlp_make.h"
 #include "proto/otlp_match.h"
 
+/* A sum that grew by one. */
+static void delta(struct leat_make *m, const char *name)
+{
+    leat_make_open(m, 2);
+    leat_make_string(m, 1, name);
+    leat_make_open(m, 7);
+    leat_make_open(m, 1);
+    leat_make_fixed64(m, 3, 1);
+    leat_make_fixed64(m, 6, 1);
+    leat_make_close(m);
+    leat_make_varint(m, 2, 1);
+    leat_make_varint(m, 3, 1);
+    leat_make_close(m);
+    leat_make_close(m);
+}
+
 static void record(struct leat_make *m, enum leat_signal signal, const char *name)
 {
     leat_make_open(m, 2);
@@ -35,7 +51,8 @@ static void record(struct leat_make *m, enum leat_signal signal, const char *nam
     leat_make_close(m);
 }
 
-void path_request(enum leat_signal signal, const char *name, uint32_t items, struct leat_text *out)
+static void request(enum leat_signal signal, bool deltas, const char *name, uint32_t items,
+                    struct leat_text *out)
 {
     struct leat_make m;
     char full[80];
@@ -48,11 +65,24 @@ void path_request(enum leat_signal signal, const char *name, uint32_t items, str
     leat_make_open(&m, 2);
     for (uint32_t i = 0; i < items; i++) {
         snprintf(full, sizeof full, "%s-%u", name, i);
-        record(&m, signal, full);
+        if (deltas)
+            delta(&m, full);
+        else
+            record(&m, signal, full);
     }
     leat_make_close(&m);
     leat_make_close(&m);
     LEAT_CHECK(leat_text_ok(out));
+}
+
+void path_request(enum leat_signal signal, const char *name, uint32_t items, struct leat_text *out)
+{
+    request(signal, false, name, items, out);
+}
+
+void path_request_deltas(const char *name, uint32_t items, struct leat_text *out)
+{
+    request(LEAT_METRICS, true, name, items, out);
 }
 
 void path_names(enum leat_signal signal, struct leat_bytes request,

@@ -8,6 +8,8 @@
 
 /* A request of one resource with records "<name>-0" … : span names, metric names, bodies. */
 void path_request(enum leat_signal signal, const char *name, uint32_t items, struct leat_text *out);
+/* The same with delta sums. */
+void path_request_deltas(const char *name, uint32_t items, struct leat_text *out);
 /* Visits the names of the records in a request. */
 void path_names(enum leat_signal signal, struct leat_bytes request,
                 void (*visit)(void *arg, struct leat_bytes name), void *arg);

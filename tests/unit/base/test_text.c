@@ -40,6 +40,27 @@ static void it_grows(void **state)
     leat_text_done(&t);
 }
 
+/* Memory of the caller's: filled to its last byte, never left. */
+static void it_stays_in_the_callers_memory(void **state)
+{
+    for (size_t size = 1; size < 300; size++) {
+        char *memory = leat_new(size);
+        struct leat_text t;
+
+        (void)state;
+        leat_text_over(&t, memory, size);
+        for (size_t i = 1; i < size; i++)
+            leat_text_add(&t, "x", 1);
+        assert_true(leat_text_ok(&t));
+        assert_int_equal(t.len, size - 1);
+        assert_ptr_equal(t.data, memory);
+        leat_text_char(&t, 'y');
+        assert_false(leat_text_ok(&t));
+        assert_ptr_equal(t.data, memory);
+        leat_free(memory);
+    }
+}
+
 static void the_maximum_sticks(void **state)
 {
     struct leat_text t;
@@ -111,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),
         cmocka_unit_test(it_grows),
+        cmocka_unit_test(it_stays_in_the_callers_memory),
         cmocka_unit_test(the_maximum_sticks),
         cmocka_unit_test(no_memory_sticks),
         cmocka_unit_test(percent_escapes_are_decoded),
