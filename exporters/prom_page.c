@@ -1,6 +1,7 @@
 /* The page that is scraped: one answer is a cursor through the store, read by the client's pace. */
 #include "exporters/prom_page.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/meter.h"
@@ -12,6 +13,7 @@
 #include "io/server.h"
 
 #define SCRAPES_MAX  40                  /* answers under way at a time */
+#define SCRAPE_TIME  (300 * LEAT_SEC)    /* and for so long: a place is not kept for who dawdles */
 #define PIECE        ((size_t)64 * 1024) /* bytes of text made at a time … */
 #define PIECE_VISITS 2000u               /* … or so many series looked at */
 #define PIECE_STEPS  ((size_t)500000)    /* … or so much work for selectors */
@@ -43,6 +45,7 @@ struct scrape {
     struct leat_prom_match *match; /* NULL: everything */
     struct leat_gzip_stream *gzip; /* NULL: as it is */
     struct leat_text plain;        /* what is to be compressed */
+    int64_t begun;                 /* monotonic ns */
 };
 
 /* --- one answer */
@@ -110,6 +113,8 @@ static enum leat_reply_more scrape_next(void *self, struct leat_text *out)
     size_t from = out->len;
     bool last;
 
+    if (leat_clock_mono() - x->begun > SCRAPE_TIME)
+        return LEAT_REPLY_CUT;
     if (x->gzip == NULL) {
         last = write_piece(x, out);
     } else {
@@ -151,6 +156,7 @@ static struct scrape *scrape_new(struct leat_prom_page *p, struct leat_call *cal
         return NULL;
     }
     x->page = p;
+    x->begun = leat_clock_mono();
     x->style.stamped = p->conf.stamped;
     x->style.created = p->conf.created;
     *ret_type = leat_prom_accept(leat_call_header(call, "accept"), p->conf.open, &x->style);
