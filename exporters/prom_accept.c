@@ -98,7 +98,7 @@ static bool is_open(const struct clause *c)
             leat_bytes_is(c->version, "1.0.0"));
 }
 
-const char *leat_prom_accept(struct leat_bytes header, bool open, struct leat_prom_style *style)
+const char *leat_scrape_accept(struct leat_bytes header, bool open, struct leat_scrape_style *style)
 {
     static const char *const types[3][2] = {
         {"text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
@@ -128,7 +128,7 @@ const char *leat_prom_accept(struct leat_bytes header, bool open, struct leat_pr
     return types[form][style->quotes];
 }
 
-bool leat_prom_accept_gzip(struct leat_bytes header)
+bool leat_scrape_accept_gzip(struct leat_bytes header)
 {
     struct clause clauses[CLAUSES_MAX];
     size_t n = read_header(header, clauses);

@@ -8,9 +8,10 @@
 /* Chooses as client_golang does: the first form of the header that we have, the largest q first;
  * the text format 0.0.4 when there is none. `open`: OpenMetrics is offered. Sets style->open and
  * style->quotes, and returns the Content-Type. */
-const char *leat_prom_accept(struct leat_bytes header, bool open, struct leat_prom_style *style);
+const char *leat_scrape_accept(struct leat_bytes header, bool open,
+                               struct leat_scrape_style *style);
 
 /* Accept-Encoding allows gzip. */
-bool leat_prom_accept_gzip(struct leat_bytes header);
+bool leat_scrape_accept_gzip(struct leat_bytes header);
 
 #endif

@@ -8,25 +8,25 @@
 
 #include "base/list.h"
 
-struct leat_prom_family; /* proto/prom_text.h */
-struct leat_prom_family_node;
-struct leat_prom_item;
-struct leat_prom_series;
-struct leat_prom_store;
+struct leat_scrape_family; /* proto/prom_text.h */
+struct leat_scrape_family_node;
+struct leat_scrape_item;
+struct leat_scrape_series;
+struct leat_scrape_store;
 
 /* A place in the store. */
-struct leat_prom_cursor {
-    struct leat_link link;                /* private */
-    struct leat_prom_family_node *family; /* where it is; NULL: before the first */
-    struct leat_prom_item *item;          /* the next one in it; NULL: none */
+struct leat_scrape_cursor {
+    struct leat_link link;                  /* private */
+    struct leat_scrape_family_node *family; /* where it is; NULL: before the first */
+    struct leat_scrape_item *item;          /* the next one in it; NULL: none */
 };
-void leat_prom_cursor_open(struct leat_prom_store *s, struct leat_prom_cursor *c);
-void leat_prom_cursor_close(struct leat_prom_store *s, struct leat_prom_cursor *c);
+void leat_scrape_cursor_open(struct leat_scrape_store *s, struct leat_scrape_cursor *c);
+void leat_scrape_cursor_close(struct leat_scrape_store *s, struct leat_scrape_cursor *c);
 /* Goes to the next family; false: there is none. What it returns stays until the next call. */
-bool leat_prom_cursor_family(struct leat_prom_store *s, struct leat_prom_cursor *c,
-                             struct leat_prom_family *ret);
+bool leat_scrape_cursor_family(struct leat_scrape_store *s, struct leat_scrape_cursor *c,
+                               struct leat_scrape_family *ret);
 /* The next series of that family; false: there is none. What it returns stays until the store is
  * touched. */
-bool leat_prom_cursor_series(struct leat_prom_cursor *c, struct leat_prom_series *ret);
+bool leat_scrape_cursor_series(struct leat_scrape_cursor *c, struct leat_scrape_series *ret);
 
 #endif

@@ -15,8 +15,8 @@ enum op { EQUAL, NOT_EQUAL, LIKE, NOT_LIKE };
 
 struct matcher {
     enum op op;
-    struct leat_bytes label, value; /* in the text of the match */
-    struct leat_prom_regex *regex;  /* of LIKE and NOT_LIKE */
+    struct leat_bytes label, value;  /* in the text of the match */
+    struct leat_scrape_regex *regex; /* of LIKE and NOT_LIKE */
 };
 
 struct selector {
@@ -25,7 +25,7 @@ struct selector {
     bool fits; /* the family that was asked for last */
 };
 
-struct leat_prom_match {
+struct leat_scrape_match {
     struct selector selectors[SELECTORS_MAX];
     size_t n;
     struct leat_text value;                /* of a label, unescaped */
@@ -72,7 +72,7 @@ static int read_name(struct reader *r, bool label, struct leat_bytes *ret)
     size_t from = r->at;
 
     while (r->at < r->in.len &&
-           leat_prom_is_plain(leat_bytes(r->in.data + from, r->at + 1 - from), label))
+           leat_scrape_is_plain(leat_bytes(r->in.data + from, r->at + 1 - from), label))
         r->at++;
     if (r->at == from)
         return fail(r, label ? "a label's name is missing" : "a name is missing");
@@ -148,13 +148,13 @@ static int finish(struct reader *r, struct matcher *m)
     const char *why;
 
     if (m->op == LIKE || m->op == NOT_LIKE) {
-        m->regex = leat_prom_regex_new(m->value, &why);
+        m->regex = leat_scrape_regex_new(m->value, &why);
         if (m->regex == NULL)
             return fail(r, why);
     }
     if (add_matcher(r, m) == 0)
         return 0;
-    leat_prom_regex_free(m->regex);
+    leat_scrape_regex_free(m->regex);
     return -1;
 }
 
@@ -237,7 +237,8 @@ static void decode(struct leat_text *out, struct leat_bytes in)
     }
 }
 
-static int add_selector(struct leat_prom_match *m, struct leat_bytes encoded, struct leat_err *err)
+static int add_selector(struct leat_scrape_match *m, struct leat_bytes encoded,
+                        struct leat_err *err)
 {
     struct leat_text plain;
     struct reader r = {.out = &m->texts[m->n], .s = &m->selectors[m->n], .err = err};
@@ -292,9 +293,10 @@ static struct leat_bytes cut(struct leat_bytes *rest, char end)
     return first;
 }
 
-int leat_prom_match_new(struct leat_bytes query, struct leat_prom_match **ret, struct leat_err *err)
+int leat_scrape_match_new(struct leat_bytes query, struct leat_scrape_match **ret,
+                          struct leat_err *err)
 {
-    struct leat_prom_match *m = NULL;
+    struct leat_scrape_match *m = NULL;
 
     *ret = NULL;
     while (query.len != 0) {
@@ -308,7 +310,7 @@ int leat_prom_match_new(struct leat_bytes query, struct leat_prom_match **ret, s
             return leat_fail(err, "no memory for selectors");
         leat_text_init(&m->value, VALUE_MAX);
         if (add_selector(m, value, err) < 0) {
-            leat_prom_match_free(m);
+            leat_scrape_match_free(m);
             return -1;
         }
     }
@@ -316,13 +318,13 @@ int leat_prom_match_new(struct leat_bytes query, struct leat_prom_match **ret, s
     return 0;
 }
 
-void leat_prom_match_free(struct leat_prom_match *m)
+void leat_scrape_match_free(struct leat_scrape_match *m)
 {
     if (m == NULL)
         return;
     for (size_t i = 0; i < m->n; i++) {
         for (size_t k = 0; k < m->selectors[i].n; k++)
-            leat_prom_regex_free(m->selectors[i].matchers[k].regex);
+            leat_scrape_regex_free(m->selectors[i].matchers[k].regex);
         leat_free(m->selectors[i].matchers);
         leat_text_done(&m->texts[i]);
     }
@@ -338,7 +340,7 @@ static bool matches(const struct matcher *m, struct leat_bytes value, size_t *st
 
     if (m->regex == NULL)
         return leat_bytes_eq(m->value, value) == (m->op == EQUAL);
-    fits = value.len <= VALUE_MAX && leat_prom_regex_match(m->regex, value, steps);
+    fits = value.len <= VALUE_MAX && leat_scrape_regex_match(m->regex, value, steps);
     return fits == (m->op == LIKE);
 }
 
@@ -347,7 +349,7 @@ static bool is_name(const struct matcher *m)
     return leat_bytes_is(m->label, "__name__");
 }
 
-static bool fits_name(struct leat_prom_match *m, const struct selector *s, struct leat_bytes name)
+static bool fits_name(struct leat_scrape_match *m, const struct selector *s, struct leat_bytes name)
 {
     for (size_t i = 0; i < s->n; i++)
         if (is_name(&s->matchers[i]) && !matches(&s->matchers[i], name, &m->steps))
@@ -356,11 +358,11 @@ static bool fits_name(struct leat_prom_match *m, const struct selector *s, struc
 }
 
 /* Under any of the names its samples have. */
-static bool fits_family(struct leat_prom_match *m, struct selector *s,
-                        const struct leat_prom_family *f)
+static bool fits_family(struct leat_scrape_match *m, struct selector *s,
+                        const struct leat_scrape_family *f)
 {
     static const char *const suffixes[] = {"_sum", "_count", "_bucket"};
-    size_t n = f->kind == LEAT_PROM_HISTOGRAM ? 3 : f->kind == LEAT_PROM_SUMMARY ? 2 : 0;
+    size_t n = f->kind == LEAT_SCRAPE_HISTOGRAM ? 3 : f->kind == LEAT_SCRAPE_SUMMARY ? 2 : 0;
 
     if (fits_name(m, s, f->name))
         return true;
@@ -374,7 +376,7 @@ static bool fits_family(struct leat_prom_match *m, struct selector *s,
     return false;
 }
 
-bool leat_prom_match_family(struct leat_prom_match *m, const struct leat_prom_family *f)
+bool leat_scrape_match_family(struct leat_scrape_match *m, const struct leat_scrape_family *f)
 {
     bool any = false;
 
@@ -387,26 +389,26 @@ bool leat_prom_match_family(struct leat_prom_match *m, const struct leat_prom_fa
 
 /* The value of a label, unescaped; empty when the series has none. Longer ones fit no matcher but
  * those that say "not". */
-static struct leat_bytes value_of(struct leat_prom_match *m, const struct leat_prom_series *s,
+static struct leat_bytes value_of(struct leat_scrape_match *m, const struct leat_scrape_series *s,
                                   struct leat_bytes label)
 {
     struct leat_bytes name, value;
     size_t at = 0;
 
-    while (leat_prom_block_next(s->labels, &at, &name, &value)) {
+    while (leat_scrape_block_next(s->labels, &at, &name, &value)) {
         if (!leat_bytes_eq(name, label))
             continue;
         if (value.len == 0 || memchr(value.data, '\\', value.len) == NULL)
             return value;
         leat_text_clear(&m->value);
-        leat_prom_value_plain(value, &m->value);
+        leat_scrape_value_plain(value, &m->value);
         return leat_text_ok(&m->value) ? leat_text_bytes(&m->value) : value;
     }
     return leat_bytes(NULL, 0);
 }
 
-static bool fits_series(struct leat_prom_match *m, struct selector *sel,
-                        const struct leat_prom_series *s)
+static bool fits_series(struct leat_scrape_match *m, struct selector *sel,
+                        const struct leat_scrape_series *s)
 {
     for (size_t i = 0; i < sel->n; i++)
         if (!is_name(&sel->matchers[i]) &&
@@ -415,7 +417,7 @@ static bool fits_series(struct leat_prom_match *m, struct selector *sel,
     return true;
 }
 
-bool leat_prom_match_series(struct leat_prom_match *m, const struct leat_prom_series *s)
+bool leat_scrape_match_series(struct leat_scrape_match *m, const struct leat_scrape_series *s)
 {
     for (size_t i = 0; i < m->n; i++)
         if (m->selectors[i].fits && fits_series(m, &m->selectors[i], s))
@@ -423,7 +425,7 @@ bool leat_prom_match_series(struct leat_prom_match *m, const struct leat_prom_se
     return false;
 }
 
-size_t leat_prom_match_steps(const struct leat_prom_match *m)
+size_t leat_scrape_match_steps(const struct leat_scrape_match *m)
 {
     return m->steps;
 }

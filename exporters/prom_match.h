@@ -14,18 +14,18 @@
 #include "proto/prom_text.h"
 
 struct leat_err;
-struct leat_prom_match;
+struct leat_scrape_match;
 
 /* Reads the match[] parameters of a URL's query. 0, and *ret is NULL when there are none; -1 and
  * `err`: one of them is no selector, or they are too many. */
-int leat_prom_match_new(struct leat_bytes query, struct leat_prom_match **ret,
-                        struct leat_err *err);
-void leat_prom_match_free(struct leat_prom_match *m); /* takes NULL */
+int leat_scrape_match_new(struct leat_bytes query, struct leat_scrape_match **ret,
+                          struct leat_err *err);
+void leat_scrape_match_free(struct leat_scrape_match *m); /* takes NULL */
 /* Of a family's series some may be chosen. */
-bool leat_prom_match_family(struct leat_prom_match *m, const struct leat_prom_family *f);
+bool leat_scrape_match_family(struct leat_scrape_match *m, const struct leat_scrape_family *f);
 /* Of the family that was asked for last: this series is chosen. */
-bool leat_prom_match_series(struct leat_prom_match *m, const struct leat_prom_series *s);
+bool leat_scrape_match_series(struct leat_scrape_match *m, const struct leat_scrape_series *s);
 /* What its expressions have cost so far, in steps of some nanoseconds. */
-size_t leat_prom_match_steps(const struct leat_prom_match *m);
+size_t leat_scrape_match_steps(const struct leat_scrape_match *m);
 
 #endif

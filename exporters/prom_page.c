@@ -26,9 +26,9 @@ static const struct leat_route routes[] = {
     {.path = "/federate", .method = "GET", .tag = FEDERATE},
 };
 
-struct leat_prom_page {
-    struct leat_prom_page_conf conf;
-    struct leat_prom_store *store;
+struct leat_scrape_page {
+    struct leat_scrape_page_conf conf;
+    struct leat_scrape_store *store;
     struct leat_service service;
     struct leat_server *server;
     struct leat_timer *timer;
@@ -36,16 +36,16 @@ struct leat_prom_page {
 };
 
 struct scrape {
-    struct leat_prom_page *page;
-    struct leat_prom_style style;
-    struct leat_prom_cursor cursor;
-    struct leat_prom_family family;
-    bool inside;                   /* in that family */
-    bool headed;                   /* its head is written */
-    struct leat_prom_match *match; /* NULL: everything */
-    struct leat_gzip_stream *gzip; /* NULL: as it is */
-    struct leat_text plain;        /* what is to be compressed */
-    int64_t begun;                 /* monotonic ns */
+    struct leat_scrape_page *page;
+    struct leat_scrape_style style;
+    struct leat_scrape_cursor cursor;
+    struct leat_scrape_family family;
+    bool inside;                     /* in that family */
+    bool headed;                     /* its head is written */
+    struct leat_scrape_match *match; /* NULL: everything */
+    struct leat_gzip_stream *gzip;   /* NULL: as it is */
+    struct leat_text plain;          /* what is to be compressed */
+    int64_t begun;                   /* monotonic ns */
 };
 
 /* --- one answer */
@@ -54,9 +54,9 @@ static void scrape_free(void *self)
 {
     struct scrape *x = self;
 
-    leat_prom_cursor_close(x->page->store, &x->cursor);
+    leat_scrape_cursor_close(x->page->store, &x->cursor);
     x->page->scrapes--;
-    leat_prom_match_free(x->match);
+    leat_scrape_match_free(x->match);
     leat_gzip_stream_free(x->gzip);
     leat_text_done(&x->plain);
     leat_free(x);
@@ -64,43 +64,44 @@ static void scrape_free(void *self)
 
 static size_t steps_of(const struct scrape *x)
 {
-    return x->match != NULL ? leat_prom_match_steps(x->match) : 0;
+    return x->match != NULL ? leat_scrape_match_steps(x->match) : 0;
 }
 
 /* Goes to the next family; false: the page ends. */
 static bool next_family(struct scrape *x)
 {
-    if (!leat_prom_cursor_family(x->page->store, &x->cursor, &x->family))
+    if (!leat_scrape_cursor_family(x->page->store, &x->cursor, &x->family))
         return false;
-    x->inside = x->match == NULL || leat_prom_match_family(x->match, &x->family);
+    x->inside = x->match == NULL || leat_scrape_match_family(x->match, &x->family);
     x->headed = false;
     return true;
 }
 
-static void write_series(struct scrape *x, const struct leat_prom_series *s, struct leat_text *out)
+static void write_series(struct scrape *x, const struct leat_scrape_series *s,
+                         struct leat_text *out)
 {
-    if (x->match != NULL && !leat_prom_match_series(x->match, s))
+    if (x->match != NULL && !leat_scrape_match_series(x->match, s))
         return;
     if (!x->headed)
-        leat_prom_head_write(&x->style, &x->family, out);
+        leat_scrape_head_write(&x->style, &x->family, out);
     x->headed = true;
-    leat_prom_series_write(&x->style, &x->family, s, out);
+    leat_scrape_series_write(&x->style, &x->family, s, out);
 }
 
 /* Appends up to a piece of the page; true: this was the end of it. */
 static bool write_piece(struct scrape *x, struct leat_text *out)
 {
-    struct leat_prom_series series;
+    struct leat_scrape_series series;
     size_t from = out->len, steps = steps_of(x);
     unsigned visits = 0;
 
     for (; visits < PIECE_VISITS && out->len - from < PIECE && leat_text_ok(out) &&
            steps_of(x) - steps < PIECE_STEPS;
          visits++) {
-        if (x->inside && leat_prom_cursor_series(&x->cursor, &series)) {
+        if (x->inside && leat_scrape_cursor_series(&x->cursor, &series)) {
             write_series(x, &series, out);
         } else if (!next_family(x)) {
-            leat_prom_end_write(&x->style, out);
+            leat_scrape_end_write(&x->style, out);
             return true;
         }
     }
@@ -142,10 +143,10 @@ static void refuse(struct leat_call *call, uint32_t status, uint32_t retry_s, co
 }
 
 /* NULL: answered. */
-static struct scrape *scrape_new(struct leat_prom_page *p, struct leat_call *call,
+static struct scrape *scrape_new(struct leat_scrape_page *p, struct leat_call *call,
                                  const char **ret_type)
 {
-    bool gzip = leat_prom_accept_gzip(leat_call_header(call, "accept-encoding"));
+    bool gzip = leat_scrape_accept_gzip(leat_call_header(call, "accept-encoding"));
     struct scrape *x = p->scrapes < SCRAPES_MAX ? leat_try_zeroed(sizeof *x) : NULL;
 
     if (x != NULL && gzip)
@@ -159,9 +160,9 @@ static struct scrape *scrape_new(struct leat_prom_page *p, struct leat_call *cal
     x->begun = leat_clock_mono();
     x->style.stamped = p->conf.stamped;
     x->style.created = p->conf.created;
-    *ret_type = leat_prom_accept(leat_call_header(call, "accept"), p->conf.open, &x->style);
+    *ret_type = leat_scrape_accept(leat_call_header(call, "accept"), p->conf.open, &x->style);
     leat_text_init(&x->plain, PIECE_MAX);
-    leat_prom_cursor_open(p->store, &x->cursor);
+    leat_scrape_cursor_open(p->store, &x->cursor);
     p->scrapes++;
     if (p->conf.scrapes != NULL)
         leat_count(p->conf.scrapes, 1);
@@ -172,13 +173,13 @@ static void take(void *self, struct leat_call *call)
 {
     static const struct leat_pair headers[HEADERS] = {{"vary", "accept, accept-encoding"},
                                                       {"content-encoding", "gzip"}};
-    struct leat_prom_page *p = self;
+    struct leat_scrape_page *p = self;
     struct leat_reply_source source = {.next = scrape_next, .done = scrape_free};
     struct leat_reply reply = {.status = 200, .headers = headers, .nheaders = 1, .source = &source};
-    struct leat_prom_match *match;
+    struct leat_scrape_match *match;
     struct leat_err err = {""};
 
-    if (leat_prom_match_new(leat_call_info(call)->query, &match, &err) < 0) {
+    if (leat_scrape_match_new(leat_call_info(call)->query, &match, &err) < 0) {
         refuse(call, 400, 0, err.text);
         return;
     }
@@ -189,7 +190,7 @@ static void take(void *self, struct leat_call *call)
     p->conf.expire(p->conf.arg);
     source.self = scrape_new(p, call, &reply.content_type);
     if (source.self == NULL) {
-        leat_prom_match_free(match);
+        leat_scrape_match_free(match);
         return;
     }
     ((struct scrape *)source.self)->match = match;
@@ -202,16 +203,16 @@ static void take(void *self, struct leat_call *call)
 
 static void on_timer(void *arg)
 {
-    struct leat_prom_page *p = arg;
+    struct leat_scrape_page *p = arg;
 
     p->conf.expire(p->conf.arg);
 }
 
-struct leat_prom_page *leat_prom_page_new(const struct leat_prom_page_conf *conf,
-                                          const struct leat_server_env *env,
-                                          struct leat_prom_store *store, struct leat_err *err)
+struct leat_scrape_page *leat_scrape_page_new(const struct leat_scrape_page_conf *conf,
+                                              const struct leat_server_env *env,
+                                              struct leat_scrape_store *store, struct leat_err *err)
 {
-    struct leat_prom_page *p = leat_new(sizeof *p);
+    struct leat_scrape_page *p = leat_new(sizeof *p);
 
     p->conf = *conf;
     p->store = store;
@@ -228,17 +229,17 @@ struct leat_prom_page *leat_prom_page_new(const struct leat_prom_page_conf *conf
     return p;
 }
 
-const char *leat_prom_page_text(const struct leat_prom_page *p)
+const char *leat_scrape_page_text(const struct leat_scrape_page *p)
 {
     return leat_server_text(p->server);
 }
 
-void leat_prom_page_drain(struct leat_prom_page *p, void (*drained)(void *arg), void *arg)
+void leat_scrape_page_drain(struct leat_scrape_page *p, void (*drained)(void *arg), void *arg)
 {
     leat_server_drain(p->server, drained, arg);
 }
 
-void leat_prom_page_free(struct leat_prom_page *p)
+void leat_scrape_page_free(struct leat_scrape_page *p)
 {
     if (p == NULL)
         return;

@@ -14,7 +14,7 @@
 #define KEY                 1
 #define TEXT_MAX            ((size_t)1 << 20) /* attributes of one point with those picked */
 
-struct leat_prom_pick {
+struct leat_scrape_pick {
     const struct leat_strings *included, *excluded;
     struct leat_bytes resource;
     struct leat_text text;
@@ -55,17 +55,17 @@ static bool any_matches(const struct leat_strings *globs, struct leat_bytes key)
     return false;
 }
 
-static bool is_picked(const struct leat_prom_pick *p, struct leat_bytes key)
+static bool is_picked(const struct leat_scrape_pick *p, struct leat_bytes key)
 {
     if (any_matches(p->excluded, key))
         return false;
     return p->included == NULL || p->included->count == 0 || any_matches(p->included, key);
 }
 
-struct leat_prom_pick *leat_prom_pick_new(const struct leat_strings *included,
-                                          const struct leat_strings *excluded)
+struct leat_scrape_pick *leat_scrape_pick_new(const struct leat_strings *included,
+                                              const struct leat_strings *excluded)
 {
-    struct leat_prom_pick *p;
+    struct leat_scrape_pick *p;
 
     if ((included == NULL || included->count == 0) && (excluded == NULL || excluded->count == 0))
         return NULL;
@@ -76,7 +76,7 @@ struct leat_prom_pick *leat_prom_pick_new(const struct leat_strings *included,
     return p;
 }
 
-void leat_prom_pick_free(struct leat_prom_pick *p)
+void leat_scrape_pick_free(struct leat_scrape_pick *p)
 {
     if (p == NULL)
         return;
@@ -84,13 +84,13 @@ void leat_prom_pick_free(struct leat_prom_pick *p)
     leat_free(p);
 }
 
-void leat_prom_pick_resource(struct leat_prom_pick *p, struct leat_bytes resource)
+void leat_scrape_pick_resource(struct leat_scrape_pick *p, struct leat_bytes resource)
 {
     p->resource = resource;
 }
 
-bool leat_prom_pick_point(struct leat_prom_pick *p, struct leat_bytes point, uint32_t field,
-                          struct leat_bytes *ret)
+bool leat_scrape_pick_point(struct leat_scrape_pick *p, struct leat_bytes point, uint32_t field,
+                            struct leat_bytes *ret)
 {
     struct leat_wire w = leat_wire_of(p->resource);
     struct leat_otlp_value value;

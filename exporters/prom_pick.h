@@ -8,18 +8,18 @@
 
 #include "base/bytes.h"
 
-struct leat_prom_pick;
+struct leat_scrape_pick;
 struct leat_strings;
 
 /* NULL: both lists are empty. They must outlive it. */
-struct leat_prom_pick *leat_prom_pick_new(const struct leat_strings *included,
-                                          const struct leat_strings *excluded);
-void leat_prom_pick_free(struct leat_prom_pick *p); /* takes NULL */
+struct leat_scrape_pick *leat_scrape_pick_new(const struct leat_strings *included,
+                                              const struct leat_strings *excluded);
+void leat_scrape_pick_free(struct leat_scrape_pick *p); /* takes NULL */
 /* Once per resource. */
-void leat_prom_pick_resource(struct leat_prom_pick *p, struct leat_bytes resource);
+void leat_scrape_pick_resource(struct leat_scrape_pick *p, struct leat_bytes resource);
 /* The point's attributes with those picked before them, as a message of its own with the same field
  * number; stays until the next call. False: no memory. */
-bool leat_prom_pick_point(struct leat_prom_pick *p, struct leat_bytes point, uint32_t field,
-                          struct leat_bytes *ret);
+bool leat_scrape_pick_point(struct leat_scrape_pick *p, struct leat_bytes point, uint32_t field,
+                            struct leat_bytes *ret);
 
 #endif

@@ -31,7 +31,7 @@ struct threads {
     size_t n;
 };
 
-struct leat_prom_regex {
+struct leat_scrape_regex {
     struct code code[CODE_MAX];
     struct range ranges[RANGES_MAX];
     size_t ncode, nranges;
@@ -43,7 +43,7 @@ struct leat_prom_regex {
 /* --- reading. Places are offsets in the text; errors stick. */
 
 struct parser {
-    struct leat_prom_regex *r;
+    struct leat_scrape_regex *r;
     struct leat_bytes in;
     const char *why;
     unsigned depth, atoms;
@@ -426,9 +426,9 @@ static void alternatives(struct parser *p, size_t at, size_t end)
     }
 }
 
-struct leat_prom_regex *leat_prom_regex_new(struct leat_bytes text, const char **ret_why)
+struct leat_scrape_regex *leat_scrape_regex_new(struct leat_bytes text, const char **ret_why)
 {
-    struct leat_prom_regex *r = leat_try_zeroed(sizeof *r);
+    struct leat_scrape_regex *r = leat_try_zeroed(sizeof *r);
     struct parser p = {.r = r, .in = text};
 
     *ret_why = "no memory for a regular expression";
@@ -447,7 +447,7 @@ struct leat_prom_regex *leat_prom_regex_new(struct leat_bytes text, const char *
     return NULL;
 }
 
-void leat_prom_regex_free(struct leat_prom_regex *r)
+void leat_scrape_regex_free(struct leat_scrape_regex *r)
 {
     leat_free(r);
 }
@@ -455,7 +455,8 @@ void leat_prom_regex_free(struct leat_prom_regex *r)
 /* --- matching */
 
 /* Adds `from` and all that follows without reading a character. */
-static void add(struct leat_prom_regex *r, struct threads *t, uint16_t from, bool first, bool last)
+static void add(struct leat_scrape_regex *r, struct threads *t, uint16_t from, bool first,
+                bool last)
 {
     size_t n = 0;
 
@@ -476,7 +477,7 @@ static void add(struct leat_prom_regex *r, struct threads *t, uint16_t from, boo
     }
 }
 
-static bool is_in(const struct leat_prom_regex *r, const struct code *c, uint32_t v)
+static bool is_in(const struct leat_scrape_regex *r, const struct code *c, uint32_t v)
 {
     for (uint16_t i = 0; i < c->n; i++)
         if (v >= r->ranges[c->from + i].low && v <= r->ranges[c->from + i].high)
@@ -484,7 +485,7 @@ static bool is_in(const struct leat_prom_regex *r, const struct code *c, uint32_
     return c->negate;
 }
 
-static void next_round(struct leat_prom_regex *r, struct threads *t)
+static void next_round(struct leat_scrape_regex *r, struct threads *t)
 {
     t->n = 0;
     if (++r->round != 0)
@@ -494,7 +495,7 @@ static void next_round(struct leat_prom_regex *r, struct threads *t)
     r->round = 1;
 }
 
-bool leat_prom_regex_match(struct leat_prom_regex *r, struct leat_bytes text, size_t *steps)
+bool leat_scrape_regex_match(struct leat_scrape_regex *r, struct leat_bytes text, size_t *steps)
 {
     struct threads *now = &r->a, *then = &r->b, *swap;
     size_t at = 0, len;

@@ -12,12 +12,12 @@
 
 #include "base/bytes.h"
 
-struct leat_prom_regex;
+struct leat_scrape_regex;
 
 /* NULL: *ret_why is a static sentence. */
-struct leat_prom_regex *leat_prom_regex_new(struct leat_bytes text, const char **ret_why);
-void leat_prom_regex_free(struct leat_prom_regex *r); /* takes NULL */
+struct leat_scrape_regex *leat_scrape_regex_new(struct leat_bytes text, const char **ret_why);
+void leat_scrape_regex_free(struct leat_scrape_regex *r); /* takes NULL */
 /* Adds what it cost, in steps of some nanoseconds, to *steps. */
-bool leat_prom_regex_match(struct leat_prom_regex *r, struct leat_bytes text, size_t *steps);
+bool leat_scrape_regex_match(struct leat_scrape_regex *r, struct leat_bytes text, size_t *steps);
 
 #endif

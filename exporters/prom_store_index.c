@@ -19,31 +19,31 @@ static int compare(struct leat_bytes a, struct leat_bytes b)
 
 /* What points at the first family that is not before `name` (with `behind`: not at it either), on
  * each level. */
-static void search(const struct leat_prom_store *s, struct leat_bytes name, bool behind,
-                   struct leat_prom_family_node **ret[LEAT_PROM_HEIGHT])
+static void search(const struct leat_scrape_store *s, struct leat_bytes name, bool behind,
+                   struct leat_scrape_family_node **ret[LEAT_SCRAPE_HEIGHT])
 {
-    struct leat_prom_family_node *const *row = s->first;
+    struct leat_scrape_family_node *const *row = s->first;
 
-    for (int level = LEAT_PROM_HEIGHT - 1; level >= 0; level--) {
+    for (int level = LEAT_SCRAPE_HEIGHT - 1; level >= 0; level--) {
         while (row[level] != NULL && compare(row[level]->family.name, name) < (behind ? 1 : 0))
             row = row[level]->next;
-        ret[level] = (struct leat_prom_family_node **)(uintptr_t)&row[level];
+        ret[level] = (struct leat_scrape_family_node **)(uintptr_t)&row[level];
     }
 }
 
-struct leat_prom_family_node *leat_prom_find(const struct leat_prom_store *s,
-                                             struct leat_bytes name)
+struct leat_scrape_family_node *leat_scrape_find(const struct leat_scrape_store *s,
+                                                 struct leat_bytes name)
 {
-    struct leat_prom_family_node **at[LEAT_PROM_HEIGHT];
+    struct leat_scrape_family_node **at[LEAT_SCRAPE_HEIGHT];
 
     search(s, name, false, at);
     return *at[0] != NULL && leat_bytes_eq((*at[0])->family.name, name) ? *at[0] : NULL;
 }
 
-struct leat_prom_family_node *leat_prom_after(const struct leat_prom_store *s,
-                                              struct leat_bytes name)
+struct leat_scrape_family_node *leat_scrape_after(const struct leat_scrape_store *s,
+                                                  struct leat_bytes name)
 {
-    struct leat_prom_family_node **at[LEAT_PROM_HEIGHT];
+    struct leat_scrape_family_node **at[LEAT_SCRAPE_HEIGHT];
 
     search(s, name, true, at);
     return *at[0];
@@ -55,7 +55,7 @@ static uint32_t draw_height(void)
     uint64_t bits = leat_random();
     uint32_t height = 1;
 
-    while (height < LEAT_PROM_HEIGHT && (bits & 1) != 0) {
+    while (height < LEAT_SCRAPE_HEIGHT && (bits & 1) != 0) {
         height++;
         bits >>= 1;
     }
@@ -72,20 +72,20 @@ static struct leat_bytes keep(char **at, struct leat_bytes b)
     return kept;
 }
 
-struct leat_prom_family_node *leat_prom_family_add(struct leat_prom_store *s,
-                                                   const struct leat_prom_family *f)
+struct leat_scrape_family_node *leat_scrape_family_add(struct leat_scrape_store *s,
+                                                       const struct leat_scrape_family *f)
 {
-    struct leat_prom_family_node **at[LEAT_PROM_HEIGHT], *node;
+    struct leat_scrape_family_node **at[LEAT_SCRAPE_HEIGHT], *node;
     uint32_t height = draw_height();
     size_t size = sizeof *node + height * sizeof *node->next;
     char *text;
 
     size += f->name.len + f->help.len + f->unit.len;
-    if (!leat_prom_charge(s, size))
+    if (!leat_scrape_charge(s, size))
         return NULL;
     node = leat_try_zeroed(size);
     if (node == NULL) {
-        leat_prom_discharge(s, size);
+        leat_scrape_discharge(s, size);
         return NULL;
     }
     text = (char *)(node->next + height);
@@ -105,15 +105,15 @@ struct leat_prom_family_node *leat_prom_family_add(struct leat_prom_store *s,
     return node;
 }
 
-static void release(struct leat_prom_store *s, struct leat_prom_family_node *f)
+static void release(struct leat_scrape_store *s, struct leat_scrape_family_node *f)
 {
-    leat_prom_discharge(s, f->charged);
+    leat_scrape_discharge(s, f->charged);
     leat_free(f);
 }
 
-void leat_prom_family_remove(struct leat_prom_store *s, struct leat_prom_family_node *f)
+void leat_scrape_family_remove(struct leat_scrape_store *s, struct leat_scrape_family_node *f)
 {
-    struct leat_prom_family_node **at[LEAT_PROM_HEIGHT];
+    struct leat_scrape_family_node **at[LEAT_SCRAPE_HEIGHT];
 
     search(s, f->family.name, false, at);
     for (uint32_t i = 0; i < f->height; i++)
@@ -124,7 +124,7 @@ void leat_prom_family_remove(struct leat_prom_store *s, struct leat_prom_family_
         release(s, f);
 }
 
-void leat_prom_unpin(struct leat_prom_store *s, struct leat_prom_family_node *f)
+void leat_scrape_unpin(struct leat_scrape_store *s, struct leat_scrape_family_node *f)
 {
     if (--f->pins == 0 && f->gone)
         release(s, f);
@@ -132,18 +132,19 @@ void leat_prom_unpin(struct leat_prom_store *s, struct leat_prom_family_node *f)
 
 /* --- series: open addressing, each at its place or right behind it */
 
-static struct leat_print print_of(const struct leat_prom_table *t, const struct leat_prom_item *i)
+static struct leat_print print_of(const struct leat_scrape_table *t,
+                                  const struct leat_scrape_item *i)
 {
     return t->by_stream ? i->stream : i->key;
 }
 
-static size_t place_of(const struct leat_prom_table *t, struct leat_print p)
+static size_t place_of(const struct leat_scrape_table *t, struct leat_print p)
 {
     return (size_t)p.lo & (t->cap - 1);
 }
 
-struct leat_prom_item *leat_prom_table_find(const struct leat_prom_table *t,
-                                            struct leat_print print)
+struct leat_scrape_item *leat_scrape_table_find(const struct leat_scrape_table *t,
+                                                struct leat_print print)
 {
     if (t->cap == 0)
         return NULL;
@@ -153,7 +154,7 @@ struct leat_prom_item *leat_prom_table_find(const struct leat_prom_table *t,
     return NULL;
 }
 
-static void put(struct leat_prom_table *t, struct leat_prom_item *item)
+static void put(struct leat_scrape_table *t, struct leat_scrape_item *item)
 {
     size_t i = place_of(t, print_of(t, item));
 
@@ -162,10 +163,10 @@ static void put(struct leat_prom_table *t, struct leat_prom_item *item)
     t->slots[i] = item;
 }
 
-static int grow(struct leat_prom_table *t)
+static int grow(struct leat_scrape_table *t)
 {
-    struct leat_prom_table bigger = {.by_stream = t->by_stream,
-                                     .cap = t->cap == 0 ? TABLE_START : t->cap * 2};
+    struct leat_scrape_table bigger = {.by_stream = t->by_stream,
+                                       .cap = t->cap == 0 ? TABLE_START : t->cap * 2};
 
     bigger.slots = leat_try_zeroed(bigger.cap * sizeof *bigger.slots);
     if (bigger.slots == NULL)
@@ -179,7 +180,7 @@ static int grow(struct leat_prom_table *t)
     return 0;
 }
 
-int leat_prom_table_add(struct leat_prom_table *t, struct leat_prom_item *item)
+int leat_scrape_table_add(struct leat_scrape_table *t, struct leat_scrape_item *item)
 {
     if (t->count >= t->cap / 4 * 3 && grow(t) < 0)
         return -1;
@@ -188,7 +189,7 @@ int leat_prom_table_add(struct leat_prom_table *t, struct leat_prom_item *item)
     return 0;
 }
 
-void leat_prom_table_remove(struct leat_prom_table *t, const struct leat_prom_item *item)
+void leat_scrape_table_remove(struct leat_scrape_table *t, const struct leat_scrape_item *item)
 {
     size_t hole = place_of(t, print_of(t, item)), mask = t->cap - 1;
 

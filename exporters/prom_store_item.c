@@ -19,61 +19,61 @@
 /* --- memory */
 
 /* Charged to the item and allocated; NULL: neither. */
-static void *take(struct leat_prom_store *s, struct leat_prom_item *item, size_t size,
-                  enum leat_prom_drop *ret_why)
+static void *take(struct leat_scrape_store *s, struct leat_scrape_item *item, size_t size,
+                  enum leat_scrape_drop *ret_why)
 {
     void *memory;
 
-    *ret_why = LEAT_PROM_DROP_LIMIT;
-    if (!leat_prom_charge(s, size + ALLOCATION_COST))
+    *ret_why = LEAT_SCRAPE_DROP_LIMIT;
+    if (!leat_scrape_charge(s, size + ALLOCATION_COST))
         return NULL;
     memory = leat_try(size != 0 ? size : 1);
-    *ret_why = LEAT_PROM_DROP_MEMORY;
+    *ret_why = LEAT_SCRAPE_DROP_MEMORY;
     if (memory == NULL)
-        leat_prom_discharge(s, size + ALLOCATION_COST);
+        leat_scrape_discharge(s, size + ALLOCATION_COST);
     else
         item->charged += size + ALLOCATION_COST;
     return memory;
 }
 
-static void give(struct leat_prom_store *s, struct leat_prom_item *item, const void *memory,
+static void give(struct leat_scrape_store *s, struct leat_scrape_item *item, const void *memory,
                  size_t size)
 {
     if (memory == NULL)
         return;
     leat_free((void *)(uintptr_t)memory);
     item->charged -= size + ALLOCATION_COST;
-    leat_prom_discharge(s, size + ALLOCATION_COST);
+    leat_scrape_discharge(s, size + ALLOCATION_COST);
 }
 
-struct leat_prom_item *leat_prom_item_new(struct leat_prom_store *s, struct leat_bytes labels,
-                                          enum leat_prom_drop *ret_why)
+struct leat_scrape_item *leat_scrape_item_new(struct leat_scrape_store *s, struct leat_bytes labels,
+                                              enum leat_scrape_drop *ret_why)
 {
-    struct leat_prom_item *item;
+    struct leat_scrape_item *item;
 
-    *ret_why = LEAT_PROM_DROP_LIMIT;
-    if (!leat_prom_charge(s, sizeof *item + ITEM_COST))
+    *ret_why = LEAT_SCRAPE_DROP_LIMIT;
+    if (!leat_scrape_charge(s, sizeof *item + ITEM_COST))
         return NULL;
-    *ret_why = LEAT_PROM_DROP_MEMORY;
+    *ret_why = LEAT_SCRAPE_DROP_MEMORY;
     item = leat_try_zeroed(sizeof *item);
     if (item == NULL) {
-        leat_prom_discharge(s, sizeof *item + ITEM_COST);
+        leat_scrape_discharge(s, sizeof *item + ITEM_COST);
         return NULL;
     }
     item->charged = sizeof *item + ITEM_COST;
     leat_list_init(&item->in_family);
     leat_list_init(&item->in_age);
-    if (!leat_prom_item_relabel(s, item, labels)) {
-        leat_prom_item_free(s, item);
+    if (!leat_scrape_item_relabel(s, item, labels)) {
+        leat_scrape_item_free(s, item);
         return NULL;
     }
     return item;
 }
 
-bool leat_prom_item_relabel(struct leat_prom_store *s, struct leat_prom_item *item,
-                            struct leat_bytes labels)
+bool leat_scrape_item_relabel(struct leat_scrape_store *s, struct leat_scrape_item *item,
+                              struct leat_bytes labels)
 {
-    enum leat_prom_drop why;
+    enum leat_scrape_drop why;
     uint8_t *copy = take(s, item, labels.len, &why);
 
     if (copy == NULL)
@@ -87,44 +87,44 @@ bool leat_prom_item_relabel(struct leat_prom_store *s, struct leat_prom_item *it
 
 /* --- bounds that are shared */
 
-static void unshare(struct leat_prom_store *s, struct leat_prom_shared *shared)
+static void unshare(struct leat_scrape_store *s, struct leat_scrape_shared *shared)
 {
     if (shared == NULL || --shared->refs != 0)
         return;
     leat_map_remove(s->shared, leat_bytes(&shared->key, sizeof shared->key));
-    leat_prom_discharge(s, shared->charged);
+    leat_scrape_discharge(s, shared->charged);
     leat_free(shared);
 }
 
 /* With one reference for the caller. NULL: no memory. */
-static struct leat_prom_shared *share(struct leat_prom_store *s, const double *v, uint32_t n)
+static struct leat_scrape_shared *share(struct leat_scrape_store *s, const double *v, uint32_t n)
 {
     struct leat_print key = leat_print(leat_bytes(v, n * sizeof *v));
     struct leat_bytes name = leat_bytes(&key, sizeof key);
-    struct leat_prom_shared *shared = leat_map_get(s->shared, name);
-    size_t size = sizeof *shared + leat_prom_marks_room(n);
+    struct leat_scrape_shared *shared = leat_map_get(s->shared, name);
+    size_t size = sizeof *shared + leat_scrape_marks_room(n);
 
     if (shared != NULL) {
         shared->refs++;
         return shared;
     }
-    if (!leat_prom_charge(s, size))
+    if (!leat_scrape_charge(s, size))
         return NULL;
     shared = leat_try(size);
     if (shared != NULL) {
-        *shared = (struct leat_prom_shared){.refs = 1, .key = key, .charged = size};
-        leat_prom_marks_fill(&shared->marks, v, n, shared->room);
+        *shared = (struct leat_scrape_shared){.refs = 1, .key = key, .charged = size};
+        leat_scrape_marks_fill(&shared->marks, v, n, shared->room);
         if (leat_map_set(s->shared, name, shared, NULL) == 0)
             return shared;
         leat_free(shared);
     }
-    leat_prom_discharge(s, size);
+    leat_scrape_discharge(s, size);
     return NULL;
 }
 
 /* --- exemplars */
 
-static void drop_exemplars(struct leat_prom_store *s, struct leat_prom_item *item)
+static void drop_exemplars(struct leat_scrape_store *s, struct leat_scrape_item *item)
 {
     for (uint32_t i = 0; i < item->s.nexemplars; i++)
         give(s, item, item->s.exemplars[i].text.data, item->s.exemplars[i].text.len);
@@ -155,7 +155,7 @@ static void add_label(struct exemplar_labels *l, struct leat_bytes name, struct 
 }
 
 /* Adds the filtered attributes if all of them fit, else none. `text` holds what is made. */
-static void add_filtered(const struct leat_prom_store *s, const struct leat_exemplar *e,
+static void add_filtered(const struct leat_scrape_store *s, const struct leat_exemplar *e,
                          struct exemplar_labels *l, struct leat_text *text)
 {
     struct leat_wire w = leat_wire_of(e->message);
@@ -197,7 +197,7 @@ static bool is_set(struct leat_bytes id)
 }
 
 /* Its text into s->block. */
-static void write_exemplar(struct leat_prom_store *s, const struct leat_exemplar *e)
+static void write_exemplar(struct leat_scrape_store *s, const struct leat_exemplar *e)
 {
     struct exemplar_labels l = {.n = 0};
     char trace[2 * 16], span[2 * 8];
@@ -213,27 +213,27 @@ static void write_exemplar(struct leat_prom_store *s, const struct leat_exemplar
         add_label(&l, leat_bytes_str("span_id"), leat_bytes(span, sizeof span));
     }
     add_filtered(s, e, &l, &s->scratch);
-    leat_text_init(&block, LEAT_PROM_SERIES_MAX);
-    leat_prom_block_add(&(struct leat_prom_set){l.label, l.n}, &block, &odd);
+    leat_text_init(&block, LEAT_SCRAPE_SERIES_MAX);
+    leat_scrape_block_add(&(struct leat_prom_set){l.label, l.n}, &block, &odd);
     leat_text_clear(&s->block);
-    leat_prom_exemplar_add(leat_text_bytes(&block), e->value, e->time, &s->block);
+    leat_scrape_exemplar_add(leat_text_bytes(&block), e->value, e->time, &s->block);
     if (!leat_text_ok(&block))
         s->block.failed = true;
     leat_text_done(&block);
 }
 
-static struct leat_prom_exemplar *exemplars_of(struct leat_prom_item *item)
+static struct leat_scrape_exemplar *exemplars_of(struct leat_scrape_item *item)
 {
-    return (struct leat_prom_exemplar *)(uintptr_t)item->s.exemplars;
+    return (struct leat_scrape_exemplar *)(uintptr_t)item->s.exemplars;
 }
 
 /* The exemplar of this bucket, made when there is none. NULL: no memory. */
-static struct leat_prom_exemplar *place_of(struct leat_prom_store *s, struct leat_prom_item *item,
-                                           uint32_t bucket)
+static struct leat_scrape_exemplar *place_of(struct leat_scrape_store *s,
+                                             struct leat_scrape_item *item, uint32_t bucket)
 {
     uint32_t n = item->s.nexemplars;
-    struct leat_prom_exemplar *more;
-    enum leat_prom_drop why;
+    struct leat_scrape_exemplar *more;
+    enum leat_scrape_drop why;
 
     for (uint32_t i = 0; i < n; i++)
         if (item->s.exemplars[i].bucket == bucket)
@@ -243,14 +243,14 @@ static struct leat_prom_exemplar *place_of(struct leat_prom_store *s, struct lea
         return NULL;
     if (n != 0)
         memcpy(more, item->s.exemplars, n * sizeof *more);
-    more[n] = (struct leat_prom_exemplar){.bucket = bucket};
+    more[n] = (struct leat_scrape_exemplar){.bucket = bucket};
     give(s, item, item->s.exemplars, n * sizeof *more);
     item->s.exemplars = more;
     item->s.nexemplars = n + 1;
     return &more[n];
 }
 
-static uint32_t bucket_of(const struct leat_prom_item *item, const struct leat_point *p, double v)
+static uint32_t bucket_of(const struct leat_scrape_item *item, const struct leat_point *p, double v)
 {
     uint32_t low = 0, high = item->s.marks != NULL ? item->s.marks->n : 0;
 
@@ -266,13 +266,13 @@ static uint32_t bucket_of(const struct leat_prom_item *item, const struct leat_p
 }
 
 /* What there is no memory for is left out: an exemplar is only an example. */
-static void keep_exemplars(struct leat_prom_store *s, struct leat_prom_item *item,
+static void keep_exemplars(struct leat_scrape_store *s, struct leat_scrape_item *item,
                            const struct leat_point *p)
 {
     struct leat_wire w = leat_wire_of(p->message);
-    struct leat_prom_exemplar *at;
+    struct leat_scrape_exemplar *at;
     struct leat_exemplar e;
-    enum leat_prom_drop why;
+    enum leat_scrape_drop why;
     uint8_t *text;
 
     while (leat_exemplar_next(&w, p, &e)) {
@@ -291,14 +291,14 @@ static void keep_exemplars(struct leat_prom_store *s, struct leat_prom_item *ite
 
 /* --- points */
 
-static bool is_old(const struct leat_prom_item *item, const struct leat_point *p, bool delta)
+static bool is_old(const struct leat_scrape_item *item, const struct leat_point *p, bool delta)
 {
     if (!item->filled || p->time == 0)
         return false;
     return delta ? p->time <= item->s.time : p->time < item->s.time;
 }
 
-static void set_number(struct leat_prom_series *s, const struct leat_point *p, bool add)
+static void set_number(struct leat_scrape_series *s, const struct leat_point *p, bool add)
 {
     int64_t sum;
 
@@ -337,27 +337,27 @@ static bool marks_of(const struct leat_point *p, double *room, uint32_t *ret_n)
     return true;
 }
 
-static bool fits(const struct leat_prom_item *item, const struct leat_prom_marks *marks)
+static bool fits(const struct leat_scrape_item *item, const struct leat_scrape_marks *marks)
 {
-    struct leat_prom_series s = item->s;
+    struct leat_scrape_series s = item->s;
 
     s.marks = marks;
     s.nexemplars = 0;
-    return leat_prom_series_bound(&item->family->family, &s) <= LEAT_PROM_SERIES_MAX;
+    return leat_scrape_series_bound(&item->family->family, &s) <= LEAT_SCRAPE_SERIES_MAX;
 }
 
 /* Room for n values of 8 bytes each in the place of those it has, with these bounds. */
-static bool set_marks(struct leat_prom_store *s, struct leat_prom_item *item, const double *v,
-                      uint32_t n, enum leat_prom_drop *ret_why)
+static bool set_marks(struct leat_scrape_store *s, struct leat_scrape_item *item, const double *v,
+                      uint32_t n, enum leat_scrape_drop *ret_why)
 {
-    struct leat_prom_shared *shared;
+    struct leat_scrape_shared *shared;
     void *values;
 
-    *ret_why = LEAT_PROM_DROP_MEMORY;
+    *ret_why = LEAT_SCRAPE_DROP_MEMORY;
     shared = share(s, v, n);
     if (shared == NULL)
         return false;
-    *ret_why = LEAT_PROM_DROP_TOO_LARGE;
+    *ret_why = LEAT_SCRAPE_DROP_TOO_LARGE;
     values = fits(item, &shared->marks) ? take(s, item, n * sizeof(double), ret_why) : NULL;
     if (values == NULL) {
         unshare(s, shared);
@@ -375,13 +375,13 @@ static bool set_marks(struct leat_prom_store *s, struct leat_prom_item *item, co
     return true;
 }
 
-static bool same_marks(const struct leat_prom_item *item, const double *v, uint32_t n)
+static bool same_marks(const struct leat_scrape_item *item, const double *v, uint32_t n)
 {
     return item->shared != NULL && item->s.marks->n == n &&
            leat_print_is(item->shared->key, leat_print(leat_bytes(v, n * sizeof *v)));
 }
 
-static void set_buckets(struct leat_prom_item *item, const struct leat_point *p, bool add)
+static void set_buckets(struct leat_scrape_item *item, const struct leat_point *p, bool add)
 {
     uint64_t *counts = (uint64_t *)(uintptr_t)item->s.counts;
     double *values = (double *)(uintptr_t)item->s.values;
@@ -394,16 +394,16 @@ static void set_buckets(struct leat_prom_item *item, const struct leat_point *p,
     }
 }
 
-static bool set_distribution(struct leat_prom_store *s, struct leat_prom_item *item,
-                             const struct leat_point *p, bool *add, enum leat_prom_drop *ret_why)
+static bool set_distribution(struct leat_scrape_store *s, struct leat_scrape_item *item,
+                             const struct leat_point *p, bool *add, enum leat_scrape_drop *ret_why)
 {
-    double v[LEAT_PROM_MARKS_MAX];
+    double v[LEAT_SCRAPE_MARKS_MAX];
     uint32_t n = 0;
 
-    *ret_why = LEAT_PROM_DROP_TOO_LARGE;
-    if (p->nbounds > LEAT_PROM_MARKS_MAX || p->nquantiles > LEAT_PROM_MARKS_MAX)
+    *ret_why = LEAT_SCRAPE_DROP_TOO_LARGE;
+    if (p->nbounds > LEAT_SCRAPE_MARKS_MAX || p->nquantiles > LEAT_SCRAPE_MARKS_MAX)
         return false;
-    *ret_why = LEAT_PROM_DROP_BOUNDS;
+    *ret_why = LEAT_SCRAPE_DROP_BOUNDS;
     if (!marks_of(p, v, &n))
         return false;
     if (!same_marks(item, v, n)) {
@@ -417,15 +417,15 @@ static bool set_distribution(struct leat_prom_store *s, struct leat_prom_item *i
     return true;
 }
 
-bool leat_prom_item_fold(struct leat_prom_store *s, struct leat_prom_item *item,
-                         const struct leat_point *p, bool delta, enum leat_prom_drop *ret_why)
+bool leat_scrape_item_fold(struct leat_scrape_store *s, struct leat_scrape_item *item,
+                           const struct leat_point *p, bool delta, enum leat_scrape_drop *ret_why)
 {
     bool add = delta && item->filled, number = p->type <= LEAT_METRIC_SUM;
 
-    *ret_why = LEAT_PROM_DROP_OLD;
+    *ret_why = LEAT_SCRAPE_DROP_OLD;
     if (is_old(item, p, delta))
         return false;
-    *ret_why = LEAT_PROM_DROP_TOO_LARGE;
+    *ret_why = LEAT_SCRAPE_DROP_TOO_LARGE;
     if (!item->filled && !fits(item, NULL))
         return false;
     if (number)
@@ -437,19 +437,19 @@ bool leat_prom_item_fold(struct leat_prom_store *s, struct leat_prom_item *item,
         item->s.start = p->start;
     item->filled = true;
     if (s->conf.exemplars && p->exemplars_field != 0 &&
-        (item->family->family.kind == LEAT_PROM_COUNTER ||
-         item->family->family.kind == LEAT_PROM_HISTOGRAM))
+        (item->family->family.kind == LEAT_SCRAPE_COUNTER ||
+         item->family->family.kind == LEAT_SCRAPE_HISTOGRAM))
         keep_exemplars(s, item, p);
     return true;
 }
 
-void leat_prom_item_free(struct leat_prom_store *s, struct leat_prom_item *item)
+void leat_scrape_item_free(struct leat_scrape_store *s, struct leat_scrape_item *item)
 {
     drop_exemplars(s, item);
     if (item->s.marks != NULL)
         give(s, item, item->s.counts, item->s.marks->n * sizeof(double));
     unshare(s, item->shared);
     give(s, item, item->s.labels.data, item->s.labels.len);
-    leat_prom_discharge(s, item->charged);
+    leat_scrape_discharge(s, item->charged);
     leat_free(item);
 }

@@ -103,10 +103,10 @@ struct prometheus {
     const struct prometheus_conf *conf;
     const struct leat_env *env;
     struct leat_prom_label *const_labels;
-    struct leat_prom_store *store;
-    struct leat_prom_page *page;
+    struct leat_scrape_store *store;
+    struct leat_scrape_page *page;
     struct leat_gauge *series, *families, *bytes;
-    struct leat_counter *dropped[LEAT_PROM_DROPS];
+    struct leat_counter *dropped[LEAT_SCRAPE_DROPS];
 };
 
 /* --- settings */
@@ -171,33 +171,33 @@ static void check(const void *conf_, struct leat_check *c)
 
 static void show(struct prometheus *self)
 {
-    leat_gauge_set(self->series, (int64_t)leat_prom_store_series(self->store));
-    leat_gauge_set(self->families, (int64_t)leat_prom_store_families(self->store));
-    leat_gauge_set(self->bytes, (int64_t)leat_prom_store_bytes(self->store));
+    leat_gauge_set(self->series, (int64_t)leat_scrape_store_series(self->store));
+    leat_gauge_set(self->families, (int64_t)leat_scrape_store_families(self->store));
+    leat_gauge_set(self->bytes, (int64_t)leat_scrape_store_bytes(self->store));
 }
 
 /* "12 data points are not on the page: type_conflict 10, labels 2" */
-static void explain(char why[160], uint32_t rejected, const uint64_t dropped[LEAT_PROM_DROPS])
+static void explain(char why[160], uint32_t rejected, const uint64_t dropped[LEAT_SCRAPE_DROPS])
 {
     size_t at = (size_t)snprintf(why, 160, "%u data points are not on the page:", rejected);
 
-    for (int i = 0; i < LEAT_PROM_DROPS && at < 160; i++)
+    for (int i = 0; i < LEAT_SCRAPE_DROPS && at < 160; i++)
         if (dropped[i] != 0)
-            at += (size_t)snprintf(why + at, 160 - at, " %s %llu", leat_prom_drop_name(i),
+            at += (size_t)snprintf(why + at, 160 - at, " %s %llu", leat_scrape_drop_name(i),
                                    (unsigned long long)dropped[i]);
 }
 
 static void prometheus_take(void *self_, struct leat_batch *batch)
 {
     struct prometheus *self = self_;
-    uint64_t dropped[LEAT_PROM_DROPS] = {0};
+    uint64_t dropped[LEAT_SCRAPE_DROPS] = {0};
     struct leat_status status = leat_delivered();
     char why[160];
 
     for (uint32_t i = 0; i < batch->nparts; i++)
-        status.rejected += leat_prom_store_take(
+        status.rejected += leat_scrape_store_take(
             self->store, leat_bytes(batch->parts[i].data, batch->parts[i].len), dropped);
-    for (int i = 0; i < LEAT_PROM_DROPS && status.rejected != 0; i++)
+    for (int i = 0; i < LEAT_SCRAPE_DROPS && status.rejected != 0; i++)
         leat_count(self->dropped[i], dropped[i]);
     if (status.rejected != 0) {
         explain(why, status.rejected, dropped);
@@ -212,13 +212,13 @@ static void expire(void *self_)
 {
     struct prometheus *self = self_;
 
-    leat_prom_store_expire(self->store);
+    leat_scrape_store_expire(self->store);
     show(self);
 }
 
 /* --- life */
 
-static void make_meters(struct prometheus *self, struct leat_prom_page_conf *page)
+static void make_meters(struct prometheus *self, struct leat_scrape_page_conf *page)
 {
     struct leat_meter *m = self->env->meter;
     struct leat_metric id = {.labels = {{"exporter", self->env->id}}};
@@ -240,8 +240,8 @@ static void make_meters(struct prometheus *self, struct leat_prom_page_conf *pag
     page->sent = leat_meter_counter(m, &id);
     id.name = "leat_prometheus_dropped_points_total";
     id.help = "Data points that are not on the page, by reason.";
-    for (int i = 0; i < LEAT_PROM_DROPS; i++) {
-        id.labels[1] = (struct leat_label){"reason", leat_prom_drop_name(i)};
+    for (int i = 0; i < LEAT_SCRAPE_DROPS; i++) {
+        id.labels[1] = (struct leat_label){"reason", leat_scrape_drop_name(i)};
         self->dropped[i] = leat_meter_counter(m, &id);
     }
 }
@@ -258,7 +258,7 @@ static void make_store(struct prometheus *self)
 {
     const struct prometheus_conf *conf = self->conf;
     const struct resource_conf *resource = resource_of(conf);
-    struct leat_prom_store_conf sc = {
+    struct leat_scrape_store_conf sc = {
         .naming = {.strategy = strategy_of(conf), .namespace = leat_bytes_str(conf->namespace)},
         .labels = {.page = true,
                    .utf8 = leat_prom_strategy_is_utf8(strategy_of(conf)),
@@ -281,15 +281,15 @@ static void make_store(struct prometheus *self)
             (struct leat_prom_label){leat_bytes_str(conf->const_labels.items[i].key),
                                      leat_bytes_str(conf->const_labels.items[i].value)};
     sc.labels.constants = self->const_labels;
-    self->store = leat_prom_store_new(&sc);
+    self->store = leat_scrape_store_new(&sc);
 }
 
 static void prometheus_close(void *self_)
 {
     struct prometheus *self = self_;
 
-    leat_prom_page_free(self->page);
-    leat_prom_store_free(self->store);
+    leat_scrape_page_free(self->page);
+    leat_scrape_store_free(self->store);
     leat_free(self->const_labels);
 }
 
@@ -304,13 +304,13 @@ static int prometheus_open(void *self_, const struct leat_env *env, struct leat_
 {
     struct prometheus *self = self_;
     const struct prometheus_conf *conf = env->conf;
-    struct leat_prom_page_conf page = {.server = &conf->server,
-                                       .open = conf->enable_open_metrics,
-                                       .stamped = conf->send_timestamps,
-                                       .created = conf->created_samples,
-                                       .every = expire_every(conf),
-                                       .expire = expire,
-                                       .arg = self};
+    struct leat_scrape_page_conf page = {.server = &conf->server,
+                                         .open = conf->enable_open_metrics,
+                                         .stamped = conf->send_timestamps,
+                                         .created = conf->created_samples,
+                                         .every = expire_every(conf),
+                                         .expire = expire,
+                                         .arg = self};
     struct leat_server_env server = {.loop = env->loop,
                                      .budget = env->budget,
                                      .codecs = env->codecs,
@@ -323,12 +323,12 @@ static int prometheus_open(void *self_, const struct leat_env *env, struct leat_
     self->env = env;
     make_meters(self, &page);
     make_store(self);
-    self->page = leat_prom_page_new(&page, &server, self->store, err);
+    self->page = leat_scrape_page_new(&page, &server, self->store, err);
     if (self->page == NULL) {
         prometheus_close(self);
         return -1;
     }
-    leat_info(env->id, "listening on %s", leat_prom_page_text(self->page));
+    leat_info(env->id, "listening on %s", leat_scrape_page_text(self->page));
     return 0;
 }
 
@@ -336,7 +336,7 @@ static void prometheus_drain(void *self_, void (*drained)(void *house), void *ho
 {
     struct prometheus *self = self_;
 
-    leat_prom_page_drain(self->page, drained, house);
+    leat_scrape_page_drain(self->page, drained, house);
 }
 
 const struct leat_component leat_exporter_prometheus = {

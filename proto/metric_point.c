@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "proto/metric_quick.h"
 #include "proto/otlp_make.h"
 #include "proto/otlp_match.h"
 #include "proto/wire.h"
@@ -87,7 +88,7 @@ struct leat_metric_head leat_metric_head(const struct leat_otlp_walk *walk)
     if (head.type == LEAT_METRIC_GAUGE || head.type == LEAT_METRIC_SUMMARY)
         return head;
     w = leat_wire_of(walk->data);
-    while (leat_wire_next(&w, &f) > 0) {
+    while (leat_metric_pass_points(&w), leat_wire_next(&w, &f) > 0) {
         if (f.field == 2 && f.type == LEAT_VARINT)
             head.temporality = f.number <= LEAT_CUMULATIVE ? (enum leat_temporality)f.number
                                                            : LEAT_TEMPORALITY_NONE;
@@ -316,13 +317,6 @@ static void read_arrays(struct leat_point *p, const struct shape *s,
 
 /* --- the point */
 
-static void set_number(struct leat_point *p, enum leat_number_kind kind, uint64_t bits)
-{
-    p->number = kind;
-    p->integer = kind == LEAT_NUMBER_INT ? (int64_t)bits : 0;
-    p->value = kind == LEAT_NUMBER_INT ? (double)(int64_t)bits : double_of(bits);
-}
-
 /* A field that holds one number. True: it was one. */
 static bool read_scalar(struct leat_point *p, enum meaning m, uint64_t n)
 {
@@ -337,10 +331,10 @@ static bool read_scalar(struct leat_point *p, enum meaning m, uint64_t n)
         p->flags = (uint32_t)n;
         return true;
     case DOUBLE:
-        set_number(p, LEAT_NUMBER_DOUBLE, n);
+        leat_point_set_number(p, LEAT_NUMBER_DOUBLE, n);
         return true;
     case INTEGER:
-        set_number(p, LEAT_NUMBER_INT, n);
+        leat_point_set_number(p, LEAT_NUMBER_INT, n);
         return true;
     case COUNT:
         p->count = n;
@@ -388,6 +382,15 @@ static void join_attr(struct leat_point *p, const uint8_t *from, const uint8_t *
     p->attrs.len += (size_t)(to - from);
 }
 
+static void begin_point(struct leat_point *p, enum leat_metric_type type, struct leat_bytes record)
+{
+    memset(p, 0, sizeof *p);
+    p->type = type;
+    p->message = record;
+    p->attrs_field = shapes[type].attrs_field;
+    p->exemplars_field = shapes[type].exemplars_field;
+}
+
 bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
                      struct leat_point_room *room, struct leat_point *ret)
 {
@@ -397,10 +400,12 @@ bool leat_point_read(enum leat_metric_type type, struct leat_bytes record,
     struct leat_wire_field f;
     const uint8_t *from = w.at;
 
-    *ret = (struct leat_point){.type = type,
-                               .message = record,
-                               .attrs_field = s->attrs_field,
-                               .exemplars_field = s->exemplars_field};
+    begin_point(ret, type, record);
+    if ((type == LEAT_METRIC_GAUGE || type == LEAT_METRIC_SUM) && record.len > 0) {
+        if (leat_point_read_usual(ret))
+            return true;
+        begin_point(ret, type, record);
+    }
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
         enum meaning m = meaning_of(s, f.field);
         if (m == ATTRIBUTE)

@@ -126,6 +126,7 @@ static void enter(struct leat_otlp_walk *w, uint32_t field, struct leat_bytes me
 
     LEAT_CHECK(w->depth + 1 < LEAT_OTLP_LEVELS);
     w->depth++;
+    w->record_tag = 0;
     w->type[w->depth] = type;
     w->at[w->depth] = leat_wire_of(message);
     if (w->depth == 1) {
@@ -145,10 +146,35 @@ static void enter(struct leat_otlp_walk *w, uint32_t field, struct leat_bytes me
     }
 }
 
+/* Most records follow one of their kind: its tag of one byte, and a length of one or two. */
+static inline bool next_of_kind(struct leat_otlp_walk *w)
+{
+    struct leat_wire *at = &w->at[w->depth];
+    const uint8_t *p = at->at;
+    size_t len;
+
+    if (at->end - p < 3 || *p != w->record_tag || w->record_tag == 0)
+        return false;
+    len = p[1];
+    p += 2;
+    if (len >= 0x80) {
+        if (*p >= 0x80)
+            return false;
+        len = (len & 0x7f) | (size_t)*p++ << 7;
+    }
+    if (len > (size_t)(at->end - p))
+        return false;
+    w->record = leat_bytes(p, len);
+    at->at = p + len;
+    return true;
+}
+
 bool leat_otlp_walk_next(struct leat_otlp_walk *w)
 {
     struct leat_wire_field f;
 
+    if (next_of_kind(w))
+        return true;
     for (;;) {
         const struct leat_otlp_field *known;
 
@@ -156,6 +182,7 @@ bool leat_otlp_walk_next(struct leat_otlp_walk *w)
             if (w->depth == 0)
                 return false;
             w->depth--;
+            w->record_tag = 0;
             continue;
         }
         known = leat_otlp_field(w->type[w->depth], f.field);
@@ -164,6 +191,7 @@ bool leat_otlp_walk_next(struct leat_otlp_walk *w)
         if (known->items == LEAT_OTLP_ITEM) {
             w->record_type = known->message;
             w->record = f.bytes;
+            w->record_tag = f.field < 16 ? (uint8_t)(f.field << 3 | LEAT_BYTES) : 0;
             return true;
         }
         enter(w, f.field, f.bytes);

@@ -72,6 +72,7 @@ struct leat_otlp_walk {
     struct leat_wire at[LEAT_OTLP_LEVELS]; /* private from here on */
     const struct leat_otlp_message *type[LEAT_OTLP_LEVELS];
     unsigned depth;
+    uint8_t record_tag; /* of the record, where it stands at `depth`; 0: no short one */
 };
 
 void leat_otlp_walk_init(struct leat_otlp_walk *w, enum leat_signal signal,

@@ -16,17 +16,17 @@
 #define NS_PER_MS       1000000U
 #define NUMBER_MAX      32 /* bytes of any number */
 
-const char *leat_prom_kind_name(enum leat_prom_kind kind)
+const char *leat_scrape_kind_name(enum leat_scrape_kind kind)
 {
-    static const char *const names[LEAT_PROM_KINDS] = {"gauge",   "counter", "histogram",
-                                                       "summary", "unknown", "info"};
+    static const char *const names[LEAT_SCRAPE_KINDS] = {"gauge",   "counter", "histogram",
+                                                         "summary", "unknown", "info"};
 
     return names[kind];
 }
 
 /* --- numbers */
 
-void leat_prom_number_add(struct leat_text *out, double v)
+void leat_scrape_number_add(struct leat_text *out, double v)
 {
     struct leat_decimal d;
 
@@ -49,11 +49,11 @@ static void add_point(struct leat_text *out, size_t from)
     leat_text_str(out, ".0");
 }
 
-static void add_float(const struct leat_prom_style *style, double v, struct leat_text *out)
+static void add_float(const struct leat_scrape_style *style, double v, struct leat_text *out)
 {
     size_t from = out->len;
 
-    leat_prom_number_add(out, v != 0 ? v : 0); /* without the sign of a zero */
+    leat_scrape_number_add(out, v != 0 ? v : 0); /* without the sign of a zero */
     if (style->open && leat_text_ok(out))
         add_point(out, from);
 }
@@ -77,12 +77,12 @@ static void add_seconds(uint64_t ns, struct leat_text *out)
 
 /* --- bounds and quantiles */
 
-size_t leat_prom_marks_room(uint32_t n)
+size_t leat_scrape_marks_room(uint32_t n)
 {
     return ((size_t)n + 1) * sizeof(uint32_t) + (size_t)n * NUMBER_MAX;
 }
 
-void leat_prom_marks_fill(struct leat_prom_marks *m, const double *v, uint32_t n, void *room)
+void leat_scrape_marks_fill(struct leat_scrape_marks *m, const double *v, uint32_t n, void *room)
 {
     uint32_t *at = room;
     char *text = (char *)(at + n + 1);
@@ -92,12 +92,12 @@ void leat_prom_marks_fill(struct leat_prom_marks *m, const double *v, uint32_t n
     at[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
         leat_text_clear(&t);
-        leat_prom_number_add(&t, v[i]);
+        leat_scrape_number_add(&t, v[i]);
         memcpy(text + at[i], leat_text_get(&t), t.len);
         at[i + 1] = at[i] + (uint32_t)t.len;
     }
     leat_text_done(&t);
-    *m = (struct leat_prom_marks){.n = n, .at = at, .text = text};
+    *m = (struct leat_scrape_marks){.n = n, .at = at, .text = text};
 }
 
 /* --- names and labels */
@@ -108,7 +108,7 @@ static bool is_plain_char(uint8_t c, bool first, bool label)
            (c >= '0' && c <= '9' && !first) || (c == ':' && !label);
 }
 
-bool leat_prom_is_plain(struct leat_bytes name, bool label)
+bool leat_scrape_is_plain(struct leat_bytes name, bool label)
 {
     for (size_t i = 0; i < name.len; i++)
         if (!is_plain_char(name.data[i], i == 0, label))
@@ -148,7 +148,7 @@ static void add_escaped(struct leat_bytes value, bool quote, struct leat_text *o
         leat_text_add(out, value.data + from, value.len - from);
 }
 
-void leat_prom_block_add(const struct leat_prom_set *set, struct leat_text *out, bool *ret_odd)
+void leat_scrape_block_add(const struct leat_prom_set *set, struct leat_text *out, bool *ret_odd)
 {
     *ret_odd = false;
     for (uint32_t i = 0; i < set->count; i++) {
@@ -156,7 +156,7 @@ void leat_prom_block_add(const struct leat_prom_set *set, struct leat_text *out,
 
         if (i != 0)
             leat_text_char(out, ',');
-        if (leat_prom_is_plain(l->name, true)) {
+        if (leat_scrape_is_plain(l->name, true)) {
             leat_text_add(out, l->name.data, l->name.len);
         } else {
             *ret_odd = true;
@@ -178,8 +178,8 @@ static size_t end_of_quoted(struct leat_bytes b, size_t at)
     return at;
 }
 
-bool leat_prom_block_next(struct leat_bytes block, size_t *at, struct leat_bytes *ret_name,
-                          struct leat_bytes *ret_value)
+bool leat_scrape_block_next(struct leat_bytes block, size_t *at, struct leat_bytes *ret_name,
+                            struct leat_bytes *ret_value)
 {
     size_t from = *at, to;
 
@@ -201,7 +201,7 @@ bool leat_prom_block_next(struct leat_bytes block, size_t *at, struct leat_bytes
     return true;
 }
 
-void leat_prom_value_plain(struct leat_bytes value, struct leat_text *out)
+void leat_scrape_value_plain(struct leat_bytes value, struct leat_text *out)
 {
     for (size_t i = 0; i < value.len; i++) {
         char c = (char)value.data[i];
@@ -236,7 +236,7 @@ static bool stands_before(struct leat_bytes block, size_t end, struct leat_bytes
     struct leat_bytes other, value;
     size_t at = 0;
 
-    while (at < end && leat_prom_block_next(block, &at, &other, &value))
+    while (at < end && leat_scrape_block_next(block, &at, &other, &value))
         if (at <= end && same_plain(other, name))
             return true;
     return false;
@@ -249,7 +249,7 @@ static void add_plain_block(struct leat_bytes block, struct leat_text *out)
     size_t at = 0, before = 0;
     bool any = false;
 
-    while (leat_prom_block_next(block, &at, &name, &value)) {
+    while (leat_scrape_block_next(block, &at, &name, &value)) {
         if (!stands_before(block, before, name)) {
             if (any)
                 leat_text_char(out, ',');
@@ -266,12 +266,12 @@ static void add_plain_block(struct leat_bytes block, struct leat_text *out)
 /* --- lines */
 
 /* Family names of OpenMetrics have no _total and no _info. */
-static struct leat_bytes head_name(const struct leat_prom_style *style,
-                                   const struct leat_prom_family *f)
+static struct leat_bytes head_name(const struct leat_scrape_style *style,
+                                   const struct leat_scrape_family *f)
 {
-    const char *suffix = f->kind == LEAT_PROM_COUNTER ? "_total"
-                         : f->kind == LEAT_PROM_INFO  ? "_info"
-                                                      : "";
+    const char *suffix = f->kind == LEAT_SCRAPE_COUNTER ? "_total"
+                         : f->kind == LEAT_SCRAPE_INFO  ? "_info"
+                                                        : "";
     size_t n = strlen(suffix);
 
     if (!style->open || f->base_taken || f->name.len <= n ||
@@ -280,25 +280,26 @@ static struct leat_bytes head_name(const struct leat_prom_style *style,
     return leat_bytes(f->name.data, f->name.len - n);
 }
 
-static const char *type_of(const struct leat_prom_style *style, const struct leat_prom_family *f)
+static const char *type_of(const struct leat_scrape_style *style,
+                           const struct leat_scrape_family *f)
 {
     bool whole = head_name(style, f).len == f->name.len;
 
-    if (style->open && whole && f->kind == LEAT_PROM_COUNTER)
+    if (style->open && whole && f->kind == LEAT_SCRAPE_COUNTER)
         return "unknown"; /* a counter there ends in _total */
-    if (style->open && whole && f->kind == LEAT_PROM_INFO)
+    if (style->open && whole && f->kind == LEAT_SCRAPE_INFO)
         return "gauge";
-    if (!style->open && f->kind == LEAT_PROM_INFO)
+    if (!style->open && f->kind == LEAT_SCRAPE_INFO)
         return "gauge";
-    if (!style->open && f->kind == LEAT_PROM_UNKNOWN)
+    if (!style->open && f->kind == LEAT_SCRAPE_UNKNOWN)
         return "untyped";
-    return leat_prom_kind_name(f->kind);
+    return leat_scrape_kind_name(f->kind);
 }
 
-static void add_head_name(const struct leat_prom_style *style, struct leat_bytes name,
+static void add_head_name(const struct leat_scrape_style *style, struct leat_bytes name,
                           struct leat_text *out)
 {
-    if (leat_prom_is_plain(name, false)) {
+    if (leat_scrape_is_plain(name, false)) {
         leat_text_add(out, name.data, name.len);
     } else if (style->quotes) {
         leat_text_char(out, '"');
@@ -309,7 +310,7 @@ static void add_head_name(const struct leat_prom_style *style, struct leat_bytes
     }
 }
 
-static void begin_head(const struct leat_prom_style *style, const char *what,
+static void begin_head(const struct leat_scrape_style *style, const char *what,
                        struct leat_bytes name, struct leat_text *out)
 {
     leat_text_str(out, what);
@@ -327,8 +328,8 @@ static bool ends_in_unit(struct leat_bytes name, struct leat_bytes unit)
            memcmp(name.data + name.len - unit.len, unit.data, unit.len) == 0;
 }
 
-void leat_prom_head_write(const struct leat_prom_style *style, const struct leat_prom_family *f,
-                          struct leat_text *out)
+void leat_scrape_head_write(const struct leat_scrape_style *style,
+                            const struct leat_scrape_family *f, struct leat_text *out)
 {
     struct leat_bytes name = head_name(style, f);
 
@@ -348,8 +349,8 @@ void leat_prom_head_write(const struct leat_prom_style *style, const struct leat
 /* The name and labels of one line, up to the blank before its value. `mark`: another label, its
  * value in 0.0.4; NULL: none. */
 struct line {
-    const struct leat_prom_style *style;
-    const struct leat_prom_series *s;
+    const struct leat_scrape_style *style;
+    const struct leat_scrape_series *s;
     struct leat_bytes name; /* of the family, without what follows */
     bool plain;             /* that name */
     struct leat_text *out;
@@ -392,7 +393,7 @@ static void begin_line(const struct line *l, const char *suffix, const char *lab
     leat_text_str(out, braces ? "} " : " ");
 }
 
-static void end_line(const struct line *l, const struct leat_prom_exemplar *e)
+static void end_line(const struct line *l, const struct leat_scrape_exemplar *e)
 {
     if (l->style->stamped && l->s->time != 0) {
         leat_text_char(l->out, ' ');
@@ -408,8 +409,8 @@ static void end_line(const struct line *l, const struct leat_prom_exemplar *e)
     leat_text_char(l->out, '\n');
 }
 
-static const struct leat_prom_exemplar *exemplar_of(const struct leat_prom_series *s,
-                                                    uint32_t bucket)
+static const struct leat_scrape_exemplar *exemplar_of(const struct leat_scrape_series *s,
+                                                      uint32_t bucket)
 {
     for (uint32_t i = 0; i < s->nexemplars; i++)
         if (s->exemplars[i].bucket == bucket)
@@ -417,7 +418,7 @@ static const struct leat_prom_exemplar *exemplar_of(const struct leat_prom_serie
     return NULL;
 }
 
-static struct leat_bytes mark_of(const struct leat_prom_marks *m, uint32_t i)
+static struct leat_bytes mark_of(const struct leat_scrape_marks *m, uint32_t i)
 {
     return leat_bytes(m->text + m->at[i], m->at[i + 1] - m->at[i]);
 }
@@ -426,7 +427,7 @@ static const struct leat_bytes no_mark;
 
 static void write_number(const struct line *l, bool counter)
 {
-    const struct leat_prom_series *s = l->s;
+    const struct leat_scrape_series *s = l->s;
 
     begin_line(l, "", NULL, no_mark);
     if (s->is_int)
@@ -449,7 +450,7 @@ static void write_sum_and_count(const struct line *l)
 static void write_histogram(const struct line *l)
 {
     static const char inf[] = "+Inf";
-    const struct leat_prom_series *s = l->s;
+    const struct leat_scrape_series *s = l->s;
     uint32_t n = s->marks != NULL ? s->marks->n : 0;
     uint64_t sum = 0;
 
@@ -467,7 +468,7 @@ static void write_histogram(const struct line *l)
 
 static void write_summary(const struct line *l)
 {
-    const struct leat_prom_series *s = l->s;
+    const struct leat_scrape_series *s = l->s;
 
     for (uint32_t i = 0; s->marks != NULL && i < s->marks->n; i++) {
         begin_line(l, "", "quantile", mark_of(s->marks, i));
@@ -477,7 +478,7 @@ static void write_summary(const struct line *l)
     write_sum_and_count(l);
 }
 
-static void write_created(struct line *l, const struct leat_prom_family *f)
+static void write_created(struct line *l, const struct leat_scrape_family *f)
 {
     if (!l->style->open || !l->style->created || l->s->start == 0 ||
         strcmp(type_of(l->style, f), "unknown") == 0)
@@ -488,38 +489,40 @@ static void write_created(struct line *l, const struct leat_prom_family *f)
     leat_text_char(l->out, '\n');
 }
 
-void leat_prom_series_write(const struct leat_prom_style *style, const struct leat_prom_family *f,
-                            const struct leat_prom_series *s, struct leat_text *out)
+void leat_scrape_series_write(const struct leat_scrape_style *style,
+                              const struct leat_scrape_family *f,
+                              const struct leat_scrape_series *s, struct leat_text *out)
 {
     struct line l = {.style = style,
                      .s = s,
                      .name = f->name,
-                     .plain = leat_prom_is_plain(f->name, false),
+                     .plain = leat_scrape_is_plain(f->name, false),
                      .out = out};
 
     switch (f->kind) {
-    case LEAT_PROM_HISTOGRAM:
+    case LEAT_SCRAPE_HISTOGRAM:
         write_histogram(&l);
         write_created(&l, f);
         break;
-    case LEAT_PROM_SUMMARY:
+    case LEAT_SCRAPE_SUMMARY:
         write_summary(&l);
         write_created(&l, f);
         break;
-    case LEAT_PROM_COUNTER:
+    case LEAT_SCRAPE_COUNTER:
         write_number(&l, type_of(style, f)[0] == 'c');
         write_created(&l, f);
         break;
-    case LEAT_PROM_GAUGE:
-    case LEAT_PROM_UNKNOWN:
-    case LEAT_PROM_INFO:
-    case LEAT_PROM_KINDS:
+    case LEAT_SCRAPE_GAUGE:
+    case LEAT_SCRAPE_UNKNOWN:
+    case LEAT_SCRAPE_INFO:
+    case LEAT_SCRAPE_KINDS:
         write_number(&l, false);
         break;
     }
 }
 
-size_t leat_prom_series_bound(const struct leat_prom_family *f, const struct leat_prom_series *s)
+size_t leat_scrape_series_bound(const struct leat_scrape_family *f,
+                                const struct leat_scrape_series *s)
 {
     /* _bucket{} le="" and commas, three numbers, a line's end; names may grow by their quotes */
     size_t line = 2 * f->name.len + s->labels.len + 3 * NUMBER_MAX + 64;
@@ -531,8 +534,8 @@ size_t leat_prom_series_bound(const struct leat_prom_family *f, const struct lea
     return lines * line + exemplars;
 }
 
-void leat_prom_exemplar_add(struct leat_bytes block, double value, uint64_t time,
-                            struct leat_text *out)
+void leat_scrape_exemplar_add(struct leat_bytes block, double value, uint64_t time,
+                              struct leat_text *out)
 {
     size_t from;
 
@@ -540,7 +543,7 @@ void leat_prom_exemplar_add(struct leat_bytes block, double value, uint64_t time
     leat_text_add(out, block.data, block.len);
     leat_text_str(out, "} ");
     from = out->len;
-    leat_prom_number_add(out, value);
+    leat_scrape_number_add(out, value);
     if (leat_text_ok(out))
         add_point(out, from);
     if (time == 0)
@@ -549,7 +552,7 @@ void leat_prom_exemplar_add(struct leat_bytes block, double value, uint64_t time
     add_seconds(time, out);
 }
 
-void leat_prom_end_write(const struct leat_prom_style *style, struct leat_text *out)
+void leat_scrape_end_write(const struct leat_scrape_style *style, struct leat_text *out)
 {
     if (style->open)
         leat_text_str(out, "# EOF\n");

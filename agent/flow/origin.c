@@ -31,6 +31,24 @@ struct leat_origin *leat_origin_new(const char *peer)
     return o;
 }
 
+struct leat_origin *leat_origin_copy(const struct leat_origin *o)
+{
+    struct leat_origin *copy = leat_origin_new(o->peer);
+
+    if (copy != NULL && copy->peer == NULL && o->peer != NULL) {
+        leat_origin_unref(copy);
+        return NULL;
+    }
+    for (struct leat_link *l = o->pairs.next; copy != NULL && l != &o->pairs; l = l->next) {
+        struct pair *p = LEAT_OWNER(l, struct pair, link);
+        if (leat_origin_add(copy, p->name, p->value) < 0) {
+            leat_origin_unref(copy);
+            copy = NULL;
+        }
+    }
+    return copy;
+}
+
 struct leat_origin *leat_origin_ref(struct leat_origin *o)
 {
     if (o != NULL)

@@ -11,9 +11,10 @@ struct leat_text;
 
 struct leat_origin;
 
-struct leat_origin *leat_origin_new(const char *peer);      /* NULL: no memory */
-struct leat_origin *leat_origin_ref(struct leat_origin *o); /* takes NULL */
-void leat_origin_unref(struct leat_origin *o);              /* takes NULL */
+struct leat_origin *leat_origin_new(const char *peer);             /* NULL: no memory */
+struct leat_origin *leat_origin_copy(const struct leat_origin *o); /* NULL: no memory */
+struct leat_origin *leat_origin_ref(struct leat_origin *o);        /* takes NULL */
+void leat_origin_unref(struct leat_origin *o);                     /* takes NULL */
 /* Names are compared without case; several values of one name are kept in order. -1: full or no
  * memory. */
 int leat_origin_add(struct leat_origin *o, struct leat_bytes name, struct leat_bytes value);

@@ -439,7 +439,9 @@ struct leat_sender *leat_sender_new(const struct leat_sender_conf *conf,
     s->by_key = leat_map_new(MAX_COLLECTIONS);
     s->batch_sizer = q->batch.has_sizer || !q->has_sizer ? q->batch.sizer : q->sizer;
     leat_room_init(&s->room, share_of(q->queue_size, env->workers), q->sizer);
-    s->slots = q->enabled ? (uint32_t)share_of(q->num_consumers, env->workers) : UNLIMITED;
+    s->slots = !q->enabled             ? UNLIMITED
+               : q->num_consumers == 0 ? LEAT_SENDER_SLOTS
+                                       : (uint32_t)share_of(q->num_consumers, env->workers);
     s->drained_task.run = tell_drained;
     leat_tally_open(&s->tally, env);
     leat_gauge_set(s->tally.obs.queue_capacity, q->enabled ? s->room.capacity : 0);

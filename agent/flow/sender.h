@@ -16,6 +16,9 @@ struct leat_retry_conf {
     double multiplier, randomization_factor;
 };
 
+extern const struct leat_field leat_retry_fields[];
+void leat_retry_check(const struct leat_retry_conf *conf, struct leat_check *c);
+
 enum leat_sizer { LEAT_SIZER_REQUESTS, LEAT_SIZER_ITEMS, LEAT_SIZER_BYTES };
 
 struct leat_queue_batch_conf {
@@ -28,8 +31,12 @@ struct leat_queue_batch_conf {
     } partition;
 };
 
+#define LEAT_SENDER_SLOTS 1000
+
 struct leat_queue_conf {
     bool enabled;
+    /* 0, which no user can write: the exporter orders what is under way itself, and gets up to
+     * LEAT_SENDER_SLOTS batches in the order of their turns. */
     uint32_t num_consumers;
     int64_t queue_size; /* in units of sizer */
     int sizer;          /* enum leat_sizer */

@@ -57,7 +57,7 @@ static const struct leat_field queue_fields[] = {
     LEAT_END,
 };
 
-static const struct leat_field retry_fields[] = {
+const struct leat_field leat_retry_fields[] = {
     LEAT_BOOL(struct leat_retry_conf, enabled, "true", "Off: the first failure is final."),
     LEAT_DURATION(struct leat_retry_conf, initial_interval, "5s",
                   "The wait before the second attempt.", .min = 0, .max = DAY_NS),
@@ -78,7 +78,7 @@ const struct leat_field leat_sender_fields[] = {
                   .min = 0, .max = DAY_NS),
     LEAT_GROUP(struct leat_sender_conf, sending_queue, queue_fields, struct leat_queue_conf,
                "What waits for the destination."),
-    LEAT_GROUP(struct leat_sender_conf, retry_on_failure, retry_fields, struct leat_retry_conf,
+    LEAT_GROUP(struct leat_sender_conf, retry_on_failure, leat_retry_fields, struct leat_retry_conf,
                "When a failed request is sent again."),
     LEAT_END,
 };
@@ -115,7 +115,7 @@ static void check_batch(const struct leat_queue_conf *q, struct leat_check *c)
     check_partition(&b->partition.metadata_keys, c);
 }
 
-static void check_retry(const struct leat_retry_conf *r, struct leat_check *c)
+void leat_retry_check(const struct leat_retry_conf *r, struct leat_check *c)
 {
     if (!r->enabled || r->max_elapsed_time == 0)
         return;
@@ -138,7 +138,7 @@ void leat_sender_check(const struct leat_sender_conf *conf, struct leat_check *c
                          "until it is delivered");
     if (q->enabled && q->has_batch)
         check_batch(q, c);
-    check_retry(&conf->retry_on_failure, c);
+    leat_retry_check(&conf->retry_on_failure, c);
 }
 
 enum leat_promise leat_sender_promise(const struct leat_sender_conf *conf)

@@ -128,7 +128,7 @@ void leat_client_call_again(struct leat_client_call *call)
 
     leave_conn(call);
     leat_incoming_done(&call->in);
-    leat_incoming_init(&call->in, c->peer, c->grpc, c->max_answer);
+    leat_incoming_init(&call->in, c->peer, c->grpc, c->max_answer, c->keep);
     call->state = LEAT_CALL_WAITING;
     call->resend = false;
     call->again = true;
@@ -369,7 +369,7 @@ static struct leat_client_call *call_new(struct leat_client *c, struct leat_exch
     leat_list_init(&call->link);
     leat_list_init(&call->deadline);
     leat_list_init(&call->flushed.link);
-    leat_incoming_init(&call->in, c->peer, c->grpc, c->max_answer);
+    leat_incoming_init(&call->in, c->peer, c->grpc, c->max_answer, c->keep);
     call->npieces = n;
     call->pieces[0] = leat_bytes(NULL, 0);
     for (size_t i = 0; i < x->npieces; i++) {

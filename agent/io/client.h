@@ -51,12 +51,22 @@ extern const struct leat_field leat_client_grpc_fields[]; /* configgrpc client k
 void leat_client_check(const struct leat_client_conf *conf, bool grpc, const char *key,
                        struct leat_check *c);
 
+#define LEAT_ANSWER_KEPT  4  /* headers of an answer that a client's owner may ask for */
+#define LEAT_ANSWER_VALUE 31 /* bytes of such a value; a longer one is as good as absent */
+
+/* A header that is not known before it is sent: 0, or -1 and `err` (without the value): bytes that
+ * HTTP forbids, or a header that the client sets itself. */
+int leat_client_header_check(struct leat_bytes name, struct leat_bytes value, struct leat_err *err);
+
 struct leat_client_env {
     struct leat_loop *loop;
     const struct leat_auth_finder *auth; /* NULL: none */
     const char *who;
     bool grpc;         /* HTTP/2 only, gRPC framing and trailers */
     size_t max_answer; /* bytes of an answer's body that are kept; more is LEAT_NET_TOO_LARGE */
+    /* Headers of answers that are kept: names in lower case (60 bytes at most), NULL at the end if
+     * there are fewer than LEAT_ANSWER_KEPT. They outlive the client. */
+    const char *keep[LEAT_ANSWER_KEPT];
 };
 
 struct leat_client;
@@ -90,6 +100,9 @@ struct leat_answer {
     uint32_t grpc_status;
     struct leat_bytes grpc_message; /* decoded; cut at 1 KiB */
     struct leat_bytes grpc_details; /* decoded grpc-status-details-bin; cut at 4 KiB */
+    /* Of the headers asked for by leat_client_env.keep, in its order; of one that came more than
+     * once the last value. `data` NULL: it did not come. */
+    struct leat_bytes kept[LEAT_ANSWER_KEPT];
 };
 
 struct leat_exchange {

@@ -19,9 +19,10 @@
 #define DETAILS_MAX      ((size_t)4 * 1024) /* grpc-status-details-bin, decoded */
 #define DETAILS_TEXT_MAX ((DETAILS_MAX + 2) / 3 * 4)
 
-void leat_incoming_init(struct leat_incoming *in, const char *peer, bool grpc, size_t max_body)
+void leat_incoming_init(struct leat_incoming *in, const char *peer, bool grpc, size_t max_body,
+                        const char *const *keep)
 {
-    *in = (struct leat_incoming){.peer = peer, .grpc = grpc, .max_body = max_body};
+    *in = (struct leat_incoming){.peer = peer, .grpc = grpc, .max_body = max_body, .keep = keep};
     leat_text_init(&in->body, max_body);
     leat_text_init(&in->grpc_message, MESSAGE_MAX);
     leat_text_init(&in->grpc_details, DETAILS_MAX);
@@ -66,7 +67,7 @@ int leat_incoming_status(struct leat_incoming *in, uint32_t status)
     size_t bytes = in->header_bytes;
 
     if (in->status >= 100 && in->status < 200 && in->net == LEAT_NET_OK) {
-        leat_incoming_init(&fresh, in->peer, in->grpc, in->max_body);
+        leat_incoming_init(&fresh, in->peer, in->grpc, in->max_body, in->keep);
         leat_incoming_done(in);
         *in = fresh;
         in->header_bytes = bytes;
@@ -151,10 +152,22 @@ static void take_grpc(struct leat_incoming *in, struct leat_bytes name, struct l
     }
 }
 
+static void take_kept(struct leat_incoming *in, struct leat_bytes name, struct leat_bytes value)
+{
+    for (unsigned i = 0; i < LEAT_ANSWER_KEPT && in->keep[i] != NULL; i++) {
+        if (!leat_bytes_is_nocase(name, in->keep[i]))
+            continue;
+        in->has_kept[i] = value.len <= LEAT_ANSWER_VALUE;
+        if (in->has_kept[i])
+            keep(in->kept[i], sizeof in->kept[i], value);
+    }
+}
+
 int leat_incoming_header(struct leat_incoming *in, struct leat_bytes name, struct leat_bytes value)
 {
     if (leat_incoming_count(in, name.len + value.len + HEADER_COST) != 0)
         return -1;
+    take_kept(in, name, value);
     if (leat_bytes_is_nocase(name, "content-type"))
         keep(in->content_type, sizeof in->content_type, value);
     else if (leat_bytes_is_nocase(name, "retry-after"))
@@ -311,5 +324,9 @@ struct leat_answer leat_incoming_answer(const struct leat_incoming *in)
     a.grpc_status = in->grpc_status;
     a.grpc_message = leat_text_bytes(&in->grpc_message);
     a.grpc_details = leat_text_bytes(&in->grpc_details);
+    for (unsigned i = 0; i < LEAT_ANSWER_KEPT; i++) {
+        if (in->has_kept[i])
+            a.kept[i] = leat_bytes_str(in->kept[i]);
+    }
     return a;
 }

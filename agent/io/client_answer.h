@@ -23,10 +23,14 @@ struct leat_incoming {
     struct leat_text body; /* as received; gRPC: the message without its prefix */
     struct leat_text grpc_message, grpc_details;
     struct leat_buf *inflated; /* the body without its compression; NULL: none */
+    const char *const *keep;   /* LEAT_ANSWER_KEPT names of headers, as leat_client_env has them */
+    bool has_kept[LEAT_ANSWER_KEPT];
+    char kept[LEAT_ANSWER_KEPT][LEAT_ANSWER_VALUE + 1];
 };
 
-/* Zeroed but for what is given; allocates nothing. */
-void leat_incoming_init(struct leat_incoming *in, const char *peer, bool grpc, size_t max_body);
+/* Zeroed but for what is given; allocates nothing. `keep`: LEAT_ANSWER_KEPT names. */
+void leat_incoming_init(struct leat_incoming *in, const char *peer, bool grpc, size_t max_body,
+                        const char *const *keep);
 void leat_incoming_done(struct leat_incoming *in);
 /* Notes what went wrong, unless something was noted before. Returns -1. */
 int leat_incoming_fail(struct leat_incoming *in, enum leat_net_result net, const char *fmt, ...)

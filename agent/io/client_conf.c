@@ -176,6 +176,11 @@ static void check_http(const struct leat_client_conf *conf, const char *key, str
     leat_url_done(&url);
 }
 
+int leat_client_header_check(struct leat_bytes name, struct leat_bytes value, struct leat_err *err)
+{
+    return leat_request_check_header(name, value, err);
+}
+
 /* Every address is in the clear: no certificates are to be read for it. */
 static bool is_clear(const struct leat_client_conf *conf, bool grpc)
 {

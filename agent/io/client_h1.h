@@ -15,7 +15,7 @@ struct leat_h1_answer {
     bool complete, keep_alive;
     uint64_t bytes; /* of this answer */
     size_t name_len, value_len;
-    char name[32], value[256]; /* longer ones are none that we look at, or cut */
+    char name[64], value[256]; /* longer ones are none that we look at, or cut */
 };
 
 /* The next answer is for `in`. */

@@ -89,6 +89,7 @@ struct leat_client {
     const struct leat_client_conf *conf;
     bool grpc, no_keep_alive;
     size_t max_answer;
+    const char *keep[LEAT_ANSWER_KEPT];
     char *who, *peer;           /* peer: "host:port" for sentences */
     struct leat_url url, proxy; /* proxy.host NULL: none */
     char *own_path;             /* of the URL */

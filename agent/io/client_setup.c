@@ -152,6 +152,7 @@ struct leat_client *leat_client_new(const struct leat_client_conf *conf, const c
     c->conf = conf;
     c->grpc = env->grpc;
     c->max_answer = env->max_answer;
+    memcpy(c->keep, env->keep, sizeof c->keep);
     c->who = env->who != NULL ? leat_strdup(env->who) : NULL;
     c->task.run = leat_client_run;
     leat_list_init(&c->task.link);

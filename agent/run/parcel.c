@@ -13,8 +13,9 @@
 struct parcel {
     struct leat_mail mail;
     struct leat_parcel_route *route;
-    struct leat_batch *batch; /* touched at home only, but for copying it once */
-    struct leat_ack ack;      /* the stand-in at the far end */
+    struct leat_batch *batch;   /* touched at home only, but for copying it once */
+    struct leat_origin *origin; /* a copy for the far end; NULL: none */
+    struct leat_ack ack;        /* the stand-in at the far end */
     struct leat_status status;
     bool undelivered; /* it never came to the component */
     char why[160];
@@ -71,9 +72,13 @@ static void arrive_away(struct leat_mail *mail)
     struct leat_batch *copy = leat_batch_again(p->batch, &p->ack);
 
     if (copy != NULL) {
+        leat_origin_unref(copy->origin);
+        copy->origin = p->origin;
+        p->origin = NULL;
         leat_send(&p->route->to, copy);
         return;
     }
+    leat_origin_unref(p->origin);
     p->undelivered = true;
     p->mail.deliver = arrive_home;
     leat_mailbox_send(p->route->home, &p->mail);
@@ -83,11 +88,18 @@ void leat_parcel_take(void *route, struct leat_batch *batch)
 {
     struct parcel *p = leat_try_zeroed(sizeof *p);
 
+    if (p != NULL && batch->origin != NULL) {
+        p->origin = leat_origin_copy(batch->origin); /* its count is not for two threads */
+        if (p->origin == NULL) {
+            leat_free(p);
+            p = NULL;
+        }
+    }
     if (p == NULL) {
         refuse(route, batch);
         return;
     }
-    leat_origin_unref(batch->origin); /* its count is not for two threads */
+    leat_origin_unref(batch->origin);
     batch->origin = NULL;
     p->route = route;
     p->batch = batch;

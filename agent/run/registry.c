@@ -13,6 +13,7 @@ extern const struct leat_component leat_exporter_otlp_grpc;
 extern const struct leat_component leat_exporter_otlp_http;
 extern const struct leat_component leat_exporter_debug;
 extern const struct leat_component leat_exporter_file;
+extern const struct leat_component leat_exporter_prometheus_remote_write;
 extern const struct leat_component leat_exporter_nop;
 extern const struct leat_component leat_exporter_prometheus;
 extern const struct leat_component leat_connector_forward;
@@ -33,6 +34,7 @@ const struct leat_component *const leat_components[] = {
     &leat_exporter_otlp_http,
     &leat_exporter_debug,
     &leat_exporter_file,
+    &leat_exporter_prometheus_remote_write,
     &leat_exporter_nop,
     &leat_exporter_prometheus,
     &leat_connector_forward,

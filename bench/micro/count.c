@@ -18,6 +18,8 @@
 #include "proto/otlp_edit.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_view.h"
+#include "proto/prom_feed.h"
+#include "proto/prom_write.h"
 
 #include "framing.h"
 
@@ -30,6 +32,7 @@ static struct {
     struct leat_codecs *codecs;
     enum leat_codec codec;
     enum leat_signal signal;
+    enum leat_prom_message message;
 } at;
 
 static struct leat_buf *read_file(const char *name)
@@ -172,6 +175,44 @@ static void inflate(void)
     leat_buf_unref(b);
 }
 
+/* Points to remote write; the first run has made all series known. */
+static void prom(void)
+{
+    static struct leat_prom_feed_conf conf = {.target_info = true, .cache_bytes = 64 << 20};
+    static struct leat_prom_feed *feeds[2];
+    static struct leat_prom_write writers[2];
+    struct leat_prom_write *w = &writers[at.message];
+    struct leat_prom_item item;
+    struct leat_bytes request;
+    bool squeezed;
+
+    if (feeds[at.message] == NULL) {
+        conf.message = at.message;
+        feeds[at.message] = leat_prom_feed_new(&conf);
+        leat_prom_write_init(w, leat_prom_feed_store(feeds[at.message]), 64 << 20);
+        if (at.message == LEAT_PROM_WRITE_1)
+            leat_prom_write_squeeze(w);
+    }
+    leat_prom_feed_begin(feeds[at.message], at.request, 0);
+    while (leat_prom_feed_next(feeds[at.message], &item) == LEAT_PROM_FEED_SAMPLE)
+        LEAT_CHECK(leat_prom_write_add(w, item.series, &item.sample, &item.family) ==
+                   LEAT_PROM_WRITE_OK);
+    LEAT_CHECK(leat_prom_write_finish(w, &request, &squeezed) && w->series >= 1000);
+    leat_prom_write_clear(w, true);
+}
+
+static void prom_1(void)
+{
+    at.message = LEAT_PROM_WRITE_1;
+    prom();
+}
+
+static void prom_2(void)
+{
+    at.message = LEAT_PROM_WRITE_2;
+    prom();
+}
+
 static const struct bench_case {
     const char *name, *file;
     enum leat_signal signal;
@@ -188,6 +229,8 @@ static const struct bench_case {
     {"edit-resource", "logs-varied-1000.pb", LEAT_LOGS, 0, edit_resource, 5},
     {"edit-insert", "logs-varied-1000.pb", LEAT_LOGS, 0, edit_insert, 5},
     {"edit-update", "logs-varied-1000.pb", LEAT_LOGS, 0, edit_update, 5},
+    {"prom-1", "points-varied-1000.pb", LEAT_METRICS, 0, prom_1, 10},
+    {"prom-2", "points-varied-1000.pb", LEAT_METRICS, 0, prom_2, 10},
     {"json-in", "logs-varied-1000.json", LEAT_LOGS, 0, json_in, 5},
     {"json-out", "logs-varied-1000.pb", LEAT_LOGS, 0, json_out, 5},
     {"gzip-in", "logs-varied-1000.pb", LEAT_LOGS, LEAT_CODEC_GZIP, inflate, 5},

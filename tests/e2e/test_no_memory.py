@@ -26,6 +26,7 @@ import lib
 import no_memory
 import otlp
 import raw_h2
+import remote_write
 import test_delta
 import test_metrics
 
@@ -478,6 +479,54 @@ class Files(Scenario):
         return names - known
 
 
+class Written:
+    """A receiver of remote write as a sink of metrics, which are known by their names."""
+
+    def __init__(self, receiver):
+        self.receiver = receiver
+
+    def got(self, _):
+        return {dict(labels)["__name__"] for labels in self.receiver.got()}
+
+    def forget(self):
+        with self.receiver.lock:
+            self.receiver.series.clear()
+            self.receiver.requests.clear()
+
+
+class RemoteWrite(Scenario):
+    """test_remote_write: both messages, from two workers to the first; small requests, so that shards are full at times."""
+    kinds = ("metrics",)
+    tail = "leat: {workers: 2}\n"
+    in_a_row = 2, 3
+
+    def open(self):
+        self.sinks = [Written(self.stack.enter_context(remote_write.Receiver())) for _ in range(2)]
+
+    def exporters(self):
+        one, two = (s.receiver.url for s in self.sinks)
+        return (f"prometheus_remote_write/1: {{endpoint: '{one}', max_batch_size_bytes: 5000, send_metadata: true, {RETRY}}}\n"
+                f"  prometheus_remote_write/2: {{endpoint: '{two}', max_batch_size_bytes: 2000, {RETRY}, "
+                "protobuf_message: io.prometheus.write.v2.Request, include_metadata_keys: [x-tenant]}",
+                "[prometheus_remote_write/1, prometheus_remote_write/2]")
+
+    def receiver(self):
+        return "otlp: {protocols: {grpc: {endpoint: 127.0.0.1:0}, http: {endpoint: 127.0.0.1:0, include_metadata: true}}}"
+
+    def traffic(self, t):
+        t.http("metrics", headers={"X-Tenant": "a"})
+        t.http("metrics", as_json=True, headers={"X-Tenant": "b"})
+        t.http("metrics", count=400)
+        t.grpc(["metrics"] * 4)
+
+    def healthy(self, t):
+        self.good(lambda: t.http("metrics"), 200)
+
+    def missing(self, acknowledged):
+        got = [s.got("metrics") for s in self.sinks]
+        return [n for _, n in acknowledged for have in got if n.replace(".", "_") not in have]
+
+
 class Deltas(Files):
     """test_delta: streams begin and are added to in worker 0; a second later they are forgotten, and their memory is back."""
     kinds, tail = ("metrics",), "leat: {workers: 2}\n"
@@ -750,7 +799,7 @@ class NoMemory(lib.Case):
         self.assertIn(False, started)
 
 
-for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, Deltas, Pages, Scraped):
+for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, RemoteWrite, Deltas, Pages, Scraped):
     def check(self, kind=scenario):
         self.check(kind)
     check.__doc__ = None

@@ -105,6 +105,29 @@ static void test_wait_for_result_tells_the_real_outcome(void **state)
     bench_end(&b);
 }
 
+/* It orders what is under way itself: it gets many at once, in order, but not all. */
+static void test_an_exporter_without_consumers_gets_many(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_init(&b);
+    b.conf.sending_queue.num_consumers = 0;
+    b.conf.sending_queue.queue_size = 2 * LEAT_SENDER_SLOTS;
+    b.sink.hold = true;
+    bench_start(&b);
+    for (int i = 0; i < LEAT_SENDER_SLOTS + 10; i++)
+        give(&b, "a", 1, NULL);
+    assert_int_equal(b.sink.batches, LEAT_SENDER_SLOTS);
+    rig_sink_end(&b.sink, leat_delivered());
+    assert_int_equal(b.sink.batches, LEAT_SENDER_SLOTS + 1);
+    b.sink.hold = false;
+    while (!leat_list_empty(&b.sink.held))
+        rig_sink_end(&b.sink, leat_delivered());
+    assert_int_equal(fate(&b, LEAT_FATE_DELIVERED), LEAT_SENDER_SLOTS + 10);
+    bench_end(&b);
+}
+
 static void test_full_queue_is_refused_with_a_delay(void **state)
 {
     struct bench b;
@@ -516,6 +539,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queue_in_memory_answers_at_once),
         cmocka_unit_test(test_wait_for_result_tells_the_real_outcome),
+        cmocka_unit_test(test_an_exporter_without_consumers_gets_many),
         cmocka_unit_test(test_full_queue_is_refused_with_a_delay),
         cmocka_unit_test(test_block_on_overflow_waits_for_room),
         cmocka_unit_test(test_no_more_attempts_at_once_than_consumers),

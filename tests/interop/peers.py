@@ -23,17 +23,21 @@ def fetch(port, path):
 
 
 class Peer:
-    """A program of PEERS/bin with a configuration file, until the end of the with block."""
+    """A program of PEERS/bin with a configuration file, until the end of the with block. In its arguments {config} is the
+    file and {folder} a folder of its own, which lives as long as the peer."""
 
-    def __init__(self, program, text, args=()):
+    def __init__(self, program, text, args=("--config", "{config}")):
         self.folder = tempfile.mkdtemp(prefix="leat-interop-")
         path = os.path.join(self.folder, "config.yaml")
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
         self.out_path = os.path.join(self.folder, "out")
-        self.out = open(self.out_path, "wb")
-        self.process = subprocess.Popen([os.path.join(PEERS, "bin", program), "--config", path, *args], stdout=self.out,
-                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder)
+        self.argv = [os.path.join(PEERS, "bin", program), *(a.format(config=path, folder=self.folder) for a in args)]
+        self.start()
+
+    def start(self):
+        with open(self.out_path, "ab") as out:
+            self.process = subprocess.Popen(self.argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder)
 
     def __enter__(self):
         return self
@@ -43,12 +47,15 @@ class Peer:
         try:
             self.process.wait(lib.LIMIT)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.out.close()
+            self.kill()
         if kind is not None:
             print(f"--- output of the peer:\n{self.log()[-8000:]}", flush=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill(self):
+        """At once, as a machine that loses its power; start() begins again with the same folder."""
+        self.process.kill()
+        self.process.wait()
 
     def log(self):
         with open(self.out_path, encoding="utf-8", errors="replace") as f:
@@ -106,12 +113,12 @@ def tags(span):
 class Otelcol(Peer):
     """A collector that takes OTLP, writes it to JSON lines per signal and, where asked, sends it on."""
 
-    def __init__(self, exporters=""):
+    def __init__(self, exporters="", kinds=otlp.SIGNALS, args=()):
         self.grpc, self.http = lib.free_port(), lib.free_port()
         self.out_files = tempfile.mkdtemp(prefix="leat-interop-")
         names = [line.split(":")[0].strip() for line in exporters.splitlines() if line.strip()]
-        pipes = "".join(f"    {s}: {{receivers: [otlp], exporters: [{', '.join([f'file/{s}', *names])}]}}\n" for s in otlp.SIGNALS)
-        files = "".join(f"  file/{s}: {{path: '{self.out_files}/{s}.jsonl', flush_interval: 50ms}}\n" for s in otlp.SIGNALS)
+        pipes = "".join(f"    {s}: {{receivers: [otlp], exporters: [{', '.join([f'file/{s}', *names])}]}}\n" for s in kinds)
+        files = "".join(f"  file/{s}: {{path: '{self.out_files}/{s}.jsonl', flush_interval: 50ms}}\n" for s in kinds)
         super().__init__("otelcol", f"""
 receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{self.grpc}"}}, http: {{endpoint: "127.0.0.1:{self.http}"}}}}}}}}
 exporters:
@@ -119,7 +126,7 @@ exporters:
 service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines:
-{pipes}""")
+{pipes}""", ("--config", "{config}", *args))
         self.wait_ready(lambda: "Everything is ready" in self.log(), "the collector is ready")
 
     def __exit__(self, *args):

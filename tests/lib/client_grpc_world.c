@@ -29,8 +29,11 @@ void client_grpc_reset(struct client_peer_conn *pc, int32_t stream, uint32_t cod
 
 void client_grpc_open(struct client_grpc_world *w)
 {
-    struct leat_client_env env = {
-        .loop = w->loop, .who = "test", .max_answer = MAX_ANSWER, .grpc = !w->http};
+    struct leat_client_env env = {.loop = w->loop,
+                                  .who = "test",
+                                  .max_answer = MAX_ANSWER,
+                                  .grpc = !w->http,
+                                  .keep = {w->keep}};
     struct leat_err err = {""};
 
     w->client = leat_client_new(&w->conf, w->url, &env, &err);

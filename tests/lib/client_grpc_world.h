@@ -11,7 +11,8 @@ struct client_grpc_world {
     struct client_peer peer;
     struct leat_client_conf conf;
     char url[256];
-    bool http; /* not gRPC */
+    bool http;        /* not gRPC */
+    const char *keep; /* a header of answers, NULL: none */
     struct leat_client *client;
     struct leat_tls *tls;
     int hold; /* requests that get no answer, from the first */

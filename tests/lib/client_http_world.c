@@ -26,8 +26,11 @@ void client_http_request(struct client_peer_conn *pc, int32_t stream)
 
 void client_http_open(struct client_http_world *w)
 {
-    struct leat_client_env env = {
-        .loop = w->loop, .who = "test", .max_answer = MAX_ANSWER, .auth = w->auth};
+    struct leat_client_env env = {.loop = w->loop,
+                                  .who = "test",
+                                  .max_answer = MAX_ANSWER,
+                                  .auth = w->auth,
+                                  .keep = {w->keep}};
     struct leat_err err = {""};
 
     w->client = leat_client_new(&w->conf, w->url, &env, &err);

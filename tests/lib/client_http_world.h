@@ -12,6 +12,7 @@ struct client_http_world {
     struct client_peer peer;
     struct leat_client_conf conf;
     char url[256];
+    const char *keep; /* a header of answers, NULL: none */
     struct leat_client *client;
     const struct leat_auth_finder *auth;
     const char *reply; /* to each request */

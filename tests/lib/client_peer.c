@@ -356,6 +356,9 @@ static void on_done(struct leat_exchange *x, const struct leat_answer *a)
     snprintf(s->why, sizeof s->why, "%s", a->why ? a->why : "");
     s->a.why = a->why ? s->why : NULL;
     snprintf(s->type, sizeof s->type, "%.*s", LEAT_FMT(a->content_type));
+    snprintf(s->kept, sizeof s->kept, "%.*s", LEAT_FMT(a->kept[0]));
+    if (a->kept[0].data == NULL)
+        strcpy(s->kept, "-");
     leat_text_clear(&s->body);
     leat_text_add(&s->body, a->body.data, a->body.len);
     leat_text_clear(&s->message);

@@ -68,8 +68,8 @@ struct client_sent {
     struct leat_exchange x;
     struct leat_bytes piece;
     int done;
-    struct leat_answer a; /* strings below */
-    char why[512], type[160];
+    struct leat_answer a;               /* strings below */
+    char why[512], type[160], kept[64]; /* kept: the first header asked for; "-": none */
     struct leat_text body, message, details;
     void (*then)(struct client_sent *s);
     void *arg;

@@ -19,24 +19,24 @@ void prom_rig_init(struct prom_rig *r)
     memset(r, 0, sizeof *r);
     leat_clock_fake(1000 * LEAT_SEC, 1700000000 * LEAT_SEC);
     leat_budget_init(&r->budget, (size_t)64 << 20);
-    r->conf = (struct leat_prom_store_conf){.labels = {.page = true},
-                                            .exemplars = true,
-                                            .expiration = 300 * LEAT_SEC,
-                                            .max_series = 1000,
-                                            .max_bytes = (size_t)4 << 20,
-                                            .budget = &r->budget,
-                                            .who = "test"};
+    r->conf = (struct leat_scrape_store_conf){.labels = {.page = true},
+                                              .exemplars = true,
+                                              .expiration = 300 * LEAT_SEC,
+                                              .max_series = 1000,
+                                              .max_bytes = (size_t)4 << 20,
+                                              .budget = &r->budget,
+                                              .who = "test"};
     leat_text_init(&r->page, (size_t)256 << 20);
 }
 
 void prom_rig_start(struct prom_rig *r)
 {
-    r->store = leat_prom_store_new(&r->conf);
+    r->store = leat_scrape_store_new(&r->conf);
 }
 
 void prom_rig_done(struct prom_rig *r)
 {
-    leat_prom_store_free(r->store);
+    leat_scrape_store_free(r->store);
     LEAT_CHECK(leat_budget_used(&r->budget) == 0);
     leat_text_done(&r->page);
     prom_parsed_free(&r->parsed);
@@ -56,7 +56,7 @@ uint32_t prom_rig_json(struct prom_rig *r, const char *json)
         LEAT_CHECK(false);
     }
     leat_mem_fail_at(r->fail_at);
-    n = leat_prom_store_take(r->store, leat_bytes(buf->data, buf->len), r->dropped);
+    n = leat_scrape_store_take(r->store, leat_bytes(buf->data, buf->len), r->dropped);
     leat_mem_fail_at(0);
     leat_buf_unref(buf);
     return n;
@@ -86,24 +86,24 @@ uint32_t prom_rig_metric(struct prom_rig *r, const char *metric, ...)
 
 void prom_rig_page(struct prom_rig *r)
 {
-    struct leat_prom_cursor c;
-    struct leat_prom_family f;
-    struct leat_prom_series s;
+    struct leat_scrape_cursor c;
+    struct leat_scrape_family f;
+    struct leat_scrape_series s;
 
     leat_text_clear(&r->page);
     prom_parsed_free(&r->parsed);
-    leat_prom_cursor_open(r->store, &c);
-    while (leat_prom_cursor_family(r->store, &c, &f)) {
-        leat_prom_head_write(&r->style, &f, &r->page);
-        while (leat_prom_cursor_series(&c, &s)) {
+    leat_scrape_cursor_open(r->store, &c);
+    while (leat_scrape_cursor_family(r->store, &c, &f)) {
+        leat_scrape_head_write(&r->style, &f, &r->page);
+        while (leat_scrape_cursor_series(&c, &s)) {
             size_t from = r->page.len;
 
-            leat_prom_series_write(&r->style, &f, &s, &r->page);
-            LEAT_CHECK(r->page.len - from <= leat_prom_series_bound(&f, &s));
+            leat_scrape_series_write(&r->style, &f, &s, &r->page);
+            LEAT_CHECK(r->page.len - from <= leat_scrape_series_bound(&f, &s));
         }
     }
-    leat_prom_cursor_close(r->store, &c);
-    leat_prom_end_write(&r->style, &r->page);
+    leat_scrape_cursor_close(r->store, &c);
+    leat_scrape_end_write(&r->style, &r->page);
     LEAT_CHECK(leat_text_ok(&r->page));
     prom_parse(&r->parsed, leat_text_get(&r->page), r->page.len, r->style.open, false);
     if (r->parsed.error[0] != '\0') {

@@ -10,11 +10,11 @@
 
 struct prom_rig {
     struct leat_budget budget;
-    struct leat_prom_store_conf conf;
-    struct leat_prom_store *store;
-    uint64_t dropped[LEAT_PROM_DROPS];
+    struct leat_scrape_store_conf conf;
+    struct leat_scrape_store *store;
+    uint64_t dropped[LEAT_SCRAPE_DROPS];
     uint64_t fail_at; /* the n-th allocation while a request is taken fails; 0: none */
-    struct leat_prom_style style;
+    struct leat_scrape_style style;
     struct leat_text page;
     struct prom_parsed parsed; /* of the last prom_rig_page() */
 };

@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 exec 9> "$PEERS/lock"
 flock 9
 failed=0
-for peer in sdk_python sdk_node telemetrygen jaeger otelcol; do
+for peer in debian sdk_python sdk_node statsd_python statsd_node telemetrygen victoriametrics jaeger prometheus otelcol; do
     begin=$SECONDS
     if bash "$here/$peer.sh" install; then
         echo "$peer: there after $((SECONDS - begin)) s"

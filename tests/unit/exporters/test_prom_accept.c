@@ -61,9 +61,9 @@ static void forms(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct leat_prom_style style = {.stamped = true};
+        struct leat_scrape_style style = {.stamped = true};
         const char *type =
-            leat_prom_accept(leat_bytes_str(table[i].accept), table[i].offered, &style);
+            leat_scrape_accept(leat_bytes_str(table[i].accept), table[i].offered, &style);
 
         if (strcmp(type, table[i].type) != 0)
             fail_msg("%s: %s", table[i].accept, type);
@@ -76,13 +76,13 @@ static void forms(void **state)
 static void many_clauses(void **state)
 {
     char header[4096] = "";
-    struct leat_prom_style style;
+    struct leat_scrape_style style;
 
     (void)state;
     for (int i = 0; i < 100; i++)
         strcat(header, "a/b;q=0.9,");
     strcat(header, "application/openmetrics-text");
-    leat_prom_accept(leat_bytes_str(header), true, &style);
+    leat_scrape_accept(leat_bytes_str(header), true, &style);
     assert_false(style.open);
 }
 
@@ -94,9 +94,9 @@ static void gzip(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        assert_true(leat_prom_accept_gzip(leat_bytes_str(yes[i])));
+        assert_true(leat_scrape_accept_gzip(leat_bytes_str(yes[i])));
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-        assert_false(leat_prom_accept_gzip(leat_bytes_str(no[i])));
+        assert_false(leat_scrape_accept_gzip(leat_bytes_str(no[i])));
 }
 
 int main(void)

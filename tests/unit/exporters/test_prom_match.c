@@ -25,27 +25,27 @@ static void encode(struct leat_text *out, const char *selector)
             leat_text_char(out, *selector == ' ' ? '+' : *selector);
 }
 
-static bool chooses(const char *selector, const char *name, enum leat_prom_kind kind,
+static bool chooses(const char *selector, const char *name, enum leat_scrape_kind kind,
                     const char *labels)
 {
-    struct leat_prom_family f = {.name = leat_bytes_str(name), .kind = kind};
-    struct leat_prom_series s = {.labels = leat_bytes_str(labels)};
-    struct leat_prom_match *m;
+    struct leat_scrape_family f = {.name = leat_bytes_str(name), .kind = kind};
+    struct leat_scrape_series s = {.labels = leat_bytes_str(labels)};
+    struct leat_scrape_match *m;
     struct leat_err err = {""};
     struct leat_text query;
     bool chosen;
 
     leat_text_init(&query, 1 << 16);
     encode(&query, selector);
-    if (leat_prom_match_new(leat_text_bytes(&query), &m, &err) < 0)
+    if (leat_scrape_match_new(leat_text_bytes(&query), &m, &err) < 0)
         fail_msg("%s", err.text);
-    chosen = leat_prom_match_family(m, &f) && leat_prom_match_series(m, &s);
-    leat_prom_match_free(m);
+    chosen = leat_scrape_match_family(m, &f) && leat_scrape_match_series(m, &s);
+    leat_scrape_match_free(m);
     leat_text_done(&query);
     return chosen;
 }
 
-#define SERIES "up", LEAT_PROM_GAUGE, "instance=\"a:1\",job=\"x\",path=\"/a\\\\b\\\"c\\n\""
+#define SERIES "up", LEAT_SCRAPE_GAUGE, "instance=\"a:1\",job=\"x\",path=\"/a\\\\b\\\"c\\n\""
 #define YES(s) assert_true(chooses(s, SERIES))
 #define NO(s)  assert_false(chooses(s, SERIES))
 
@@ -94,33 +94,33 @@ static void names_of_samples(void **state)
     for (int i = 0; i < 4; i++) {
         static const char *const names[] = {"h", "h_bucket", "h_sum", "h_count"};
 
-        assert_true(chooses(names[i], "h", LEAT_PROM_HISTOGRAM, ""));
-        assert_int_equal(chooses(names[i], "h", LEAT_PROM_SUMMARY, ""), i != 1);
-        assert_int_equal(chooses(names[i], "h", LEAT_PROM_GAUGE, ""), i == 0);
+        assert_true(chooses(names[i], "h", LEAT_SCRAPE_HISTOGRAM, ""));
+        assert_int_equal(chooses(names[i], "h", LEAT_SCRAPE_SUMMARY, ""), i != 1);
+        assert_int_equal(chooses(names[i], "h", LEAT_SCRAPE_GAUGE, ""), i == 0);
     }
-    assert_true(chooses("{__name__=~\"h_.*\"}", "h", LEAT_PROM_HISTOGRAM, ""));
+    assert_true(chooses("{__name__=~\"h_.*\"}", "h", LEAT_SCRAPE_HISTOGRAM, ""));
 }
 
 static void any_of_several(void **state)
 {
-    struct leat_prom_family f = {.name = leat_bytes_str("b")};
-    struct leat_prom_series s = {.labels = leat_bytes_str("x=\"1\"")};
-    struct leat_prom_match *m;
+    struct leat_scrape_family f = {.name = leat_bytes_str("b")};
+    struct leat_scrape_series s = {.labels = leat_bytes_str("x=\"1\"")};
+    struct leat_scrape_match *m;
     struct leat_err err = {""};
 
     (void)state;
     assert_int_equal(
-        leat_prom_match_new(leat_bytes_str("a=1&match[]=a&other&match%5b]=b{x=\"1\"}&match[]=c"),
-                            &m, &err),
+        leat_scrape_match_new(leat_bytes_str("a=1&match[]=a&other&match%5b]=b{x=\"1\"}&match[]=c"),
+                              &m, &err),
         0);
-    assert_true(leat_prom_match_family(m, &f));
-    assert_true(leat_prom_match_series(m, &s));
+    assert_true(leat_scrape_match_family(m, &f));
+    assert_true(leat_scrape_match_series(m, &s));
     s.labels = leat_bytes_str("x=\"2\"");
-    assert_false(leat_prom_match_series(m, &s));
+    assert_false(leat_scrape_match_series(m, &s));
     f.name = leat_bytes_str("d");
-    assert_false(leat_prom_match_family(m, &f));
-    leat_prom_match_free(m);
-    assert_int_equal(leat_prom_match_new(leat_bytes_str("a=b&match=up"), &m, &err), 0);
+    assert_false(leat_scrape_match_family(m, &f));
+    leat_scrape_match_free(m);
+    assert_int_equal(leat_scrape_match_new(leat_bytes_str("a=b&match=up"), &m, &err), 0);
     assert_null(m);
 }
 
@@ -153,13 +153,13 @@ static void what_is_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct leat_prom_match *m;
+        struct leat_scrape_match *m;
         struct leat_err err = {""};
         struct leat_text query;
 
         leat_text_init(&query, 1 << 16);
         encode(&query, table[i][0]);
-        if (leat_prom_match_new(leat_text_bytes(&query), &m, &err) == 0)
+        if (leat_scrape_match_new(leat_text_bytes(&query), &m, &err) == 0)
             fail_msg("%s was taken", table[i][0]);
         if (strstr(err.text, table[i][1]) == NULL)
             fail_msg("%s: %s", table[i][0], err.text);
@@ -170,7 +170,7 @@ static void what_is_refused(void **state)
 
 static bool is_taken(const char *piece, size_t times, const char *end)
 {
-    struct leat_prom_match *m;
+    struct leat_scrape_match *m;
     struct leat_err err = {""};
     struct leat_text query;
     bool taken;
@@ -179,8 +179,8 @@ static bool is_taken(const char *piece, size_t times, const char *end)
     for (size_t i = 0; i < times; i++)
         leat_text_str(&query, piece);
     leat_text_str(&query, end);
-    taken = leat_prom_match_new(leat_text_bytes(&query), &m, &err) == 0;
-    leat_prom_match_free(m);
+    taken = leat_scrape_match_new(leat_text_bytes(&query), &m, &err) == 0;
+    leat_scrape_match_free(m);
     leat_text_done(&query);
     return taken;
 }
@@ -200,31 +200,31 @@ static void limits(void **state)
 /* One that would need a million states, did it remember them. */
 static void expressions_stay_small(void **state)
 {
-    struct leat_prom_family f = {.name = leat_bytes_str("up")};
-    struct leat_prom_series s = {.labels = leat_bytes(NULL, 0)};
-    struct leat_prom_match *m;
+    struct leat_scrape_family f = {.name = leat_bytes_str("up")};
+    struct leat_scrape_series s = {.labels = leat_bytes(NULL, 0)};
+    struct leat_scrape_match *m;
     struct leat_err err = {""};
     char labels[300] = "a=\"";
 
     (void)state;
     assert_int_equal(
-        leat_prom_match_new(leat_bytes_str("match[]={a=~\"(x|y)*x(x|y){20}\"}"), &m, &err), 0);
-    assert_true(leat_prom_match_family(m, &f));
+        leat_scrape_match_new(leat_bytes_str("match[]={a=~\"(x|y)*x(x|y){20}\"}"), &m, &err), 0);
+    assert_true(leat_scrape_match_family(m, &f));
     leat_random_fake(5);
     for (int i = 0; i < 2000; i++) {
         for (size_t k = 3; k < 203; k++)
             labels[k] = (leat_random() & 1) != 0 ? 'x' : 'y';
         strcpy(labels + 203, "\"");
         s.labels = leat_bytes_str(labels);
-        assert_int_equal(leat_prom_match_series(m, &s), labels[203 - 21] == 'x');
+        assert_int_equal(leat_scrape_match_series(m, &s), labels[203 - 21] == 'x');
     }
-    assert_in_range(leat_prom_match_steps(m), 2000 * 200, 2000 * 200 * 60);
-    leat_prom_match_free(m);
+    assert_in_range(leat_scrape_match_steps(m), 2000 * 200, 2000 * 200 * 60);
+    leat_scrape_match_free(m);
 }
 
 static void no_memory(void **state)
 {
-    struct leat_prom_match *m;
+    struct leat_scrape_match *m;
     struct leat_err err;
     uint64_t nth = 0;
     int rc;
@@ -232,11 +232,11 @@ static void no_memory(void **state)
     (void)state;
     do {
         leat_mem_fail_at(++nth);
-        rc = leat_prom_match_new(leat_bytes_str("match[]=up{a=~\"b\"}&match[]=x"), &m, &err);
+        rc = leat_scrape_match_new(leat_bytes_str("match[]=up{a=~\"b\"}&match[]=x"), &m, &err);
         leat_mem_fail_at(0);
     } while (rc < 0 && nth < 100);
     assert_in_range(nth, 5, 99);
-    leat_prom_match_free(m);
+    leat_scrape_match_free(m);
 }
 
 int main(void)

@@ -16,7 +16,7 @@
 
 static struct prom_rig rig;
 static struct leat_loop *loop;
-static struct leat_prom_page *page;
+static struct leat_scrape_page *page;
 static struct io_raw r;
 static unsigned expired;
 
@@ -29,12 +29,13 @@ static void expire(void *arg)
 {
     (void)arg;
     expired++;
-    leat_prom_store_expire(rig.store);
+    leat_scrape_store_expire(rig.store);
 }
 
 static int setup(void **state)
 {
-    struct leat_prom_page_conf conf = {.server = &server, .expire = expire, .every = 10 * LEAT_SEC};
+    struct leat_scrape_page_conf conf = {
+        .server = &server, .expire = expire, .every = 10 * LEAT_SEC};
     struct leat_server_env env = {.who = "page", .keep_headers = true};
     struct leat_err err = {""};
     unsigned port;
@@ -47,9 +48,9 @@ static int setup(void **state)
     prom_rig_start(&rig);
     expired = 0;
     env.loop = loop = leat_loop_new(&err);
-    page = leat_prom_page_new(&conf, &env, rig.store, &err);
+    page = leat_scrape_page_new(&conf, &env, rig.store, &err);
     assert_non_null(page);
-    assert_int_equal(sscanf(leat_prom_page_text(page), "127.0.0.1:%u", &port), 1);
+    assert_int_equal(sscanf(leat_scrape_page_text(page), "127.0.0.1:%u", &port), 1);
     io_raw_open(&r, (uint16_t)port);
     return 0;
 }
@@ -58,7 +59,7 @@ static int teardown(void **state)
 {
     (void)state;
     io_raw_done(&r);
-    leat_prom_page_free(page);
+    leat_scrape_page_free(page);
     leat_loop_free(loop);
     prom_rig_done(&rig);
     return 0;
@@ -99,7 +100,7 @@ static void a_page(void **state)
     io_raw_text(&r, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
     UNTIL(io_raw_has(&r, "\r\n0\r\n\r\n") || r.closed);
     assert_int_equal(io_raw_count(&r, "# TYPE "), 0);
-    assert_int_equal(leat_prom_store_series(rig.store), 0);
+    assert_int_equal(leat_scrape_store_series(rig.store), 0);
 }
 
 /* A selector that chooses little of much must look at all of it, in turns. */

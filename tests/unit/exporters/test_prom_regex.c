@@ -15,13 +15,13 @@
 static bool matches(const char *regex, const char *text, size_t *steps)
 {
     const char *why;
-    struct leat_prom_regex *r = leat_prom_regex_new(leat_bytes_str(regex), &why);
+    struct leat_scrape_regex *r = leat_scrape_regex_new(leat_bytes_str(regex), &why);
     bool is;
 
     if (r == NULL)
         fail_msg("%s: %s", regex, why);
-    is = leat_prom_regex_match(r, leat_bytes_str(text), steps);
-    leat_prom_regex_free(r);
+    is = leat_scrape_regex_match(r, leat_bytes_str(text), steps);
+    leat_scrape_regex_free(r);
     return is;
 }
 
@@ -129,17 +129,17 @@ static void what_is_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (leat_prom_regex_new(leat_bytes_str(refused[i]), &why) != NULL)
+        if (leat_scrape_regex_new(leat_bytes_str(refused[i]), &why) != NULL)
             fail_msg("%s was taken", refused[i]);
     for (int i = 0; i < 40; i++)
         strcat(deep, "(");
     for (int i = 0; i < 40; i++)
         strcat(deep, ")+");
-    assert_null(leat_prom_regex_new(leat_bytes_str(deep), &why));
+    assert_null(leat_scrape_regex_new(leat_bytes_str(deep), &why));
     memset(longer, 'a', sizeof longer);
-    assert_null(leat_prom_regex_new(leat_bytes(longer, 257), &why));
+    assert_null(leat_scrape_regex_new(leat_bytes(longer, 257), &why));
     leat_mem_fail_at(1);
-    assert_null(leat_prom_regex_new(leat_bytes_str("a"), &why));
+    assert_null(leat_scrape_regex_new(leat_bytes_str("a"), &why));
     leat_mem_fail_at(0);
 }
 

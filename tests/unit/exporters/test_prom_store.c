@@ -50,11 +50,11 @@ static void the_latest_point_is_shown(void **state)
     IS("g", "a=1", 2.5);
     IS("g", "a=2", 7);
     assert_int_equal(gauge("g", "a", "1", 19, 3.5), 1); /* older */
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_OLD], 1);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_OLD], 1);
     IS("g", "a=1", 2.5);
     assert_int_equal(gauge("g", "a", "1", 20, 4.5), 0); /* as old */
     IS("g", "a=1", 4.5);
-    assert_int_equal(leat_prom_store_series(r.store), 2);
+    assert_int_equal(leat_scrape_store_series(r.store), 2);
 }
 
 static void cumulative_sums_are_taken_as_they_are(void **state)
@@ -84,7 +84,7 @@ static void deltas_are_added_up(void **state)
     IS("c_total", "", 13);
     assert_int_equal(sum("n", DELTA, false, 0, 10, 5), 1);
     assert_int_equal(sum("n", 0, true, 0, 10, 5), 1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_TEMPORALITY], 2);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_TEMPORALITY], 2);
     ABSENT("n", "");
     ABSENT("n_total", "");
 }
@@ -135,7 +135,7 @@ static void histograms(void **state)
                                "\"count\":\"3\",\"explicitBounds\":[\"NaN\"],"
                                "\"bucketCounts\":[1,2]"),
                      1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_BOUNDS], 2);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_BOUNDS], 2);
     IS("h_bucket", "le=1", 1);
 }
 
@@ -156,7 +156,7 @@ static void delta_histograms_are_added_up(void **state)
     IS("h_count", "", 1);
     IS("h_bucket", "le=7", 1);
     assert_int_equal(histogram(0, 40, H_ONE), 1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_TEMPORALITY], 1);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_TEMPORALITY], 1);
 }
 
 static void exponential_histograms_show_count_and_sum(void **state)
@@ -199,7 +199,7 @@ static void a_point_without_a_value(void **state)
                         "{\"timeUnixNano\":\"15\"}]}");
     ABSENT("g", "a=1");
     IS("g", "", 0); /* no number at all is 0 */
-    assert_int_equal(leat_prom_store_series(r.store), 1);
+    assert_int_equal(leat_scrape_store_series(r.store), 1);
 }
 
 static void labels_of_our_own(void **state)
@@ -213,7 +213,7 @@ static void labels_of_our_own(void **state)
                                          "\"attributes\":[{\"key\":\"quantile\",\"value\":{"
                                          "\"stringValue\":\"x\"}}]}]}"),
                      1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_LABELS], 2);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_LABELS], 2);
     assert_int_equal(gauge("g", "le", "1", 10, 1), 0);
     IS("g", "le=1", 1);
 }
@@ -259,8 +259,8 @@ static void names_that_are_nothing(void **state)
 {
     (void)state;
     assert_int_equal(gauge("", "a", "1", 1, 1), 1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_NAME], 1);
-    assert_int_equal(leat_prom_store_families(r.store), 0);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_NAME], 1);
+    assert_int_equal(leat_scrape_store_families(r.store), 0);
 }
 
 /* Two streams that come out with the same labels are one series. */
@@ -274,7 +274,7 @@ static void the_later_of_two_streams_has_the_series(void **state)
     IS("a_b", "x=1", 3);
     assert_int_equal(gauge("a_b", "x", "1", 5, 9), 1); /* older than what is shown */
     IS("a_b", "x=1", 3);
-    assert_int_equal(leat_prom_store_series(r.store), 1);
+    assert_int_equal(leat_scrape_store_series(r.store), 1);
 }
 
 static void target(const char *host)
@@ -302,12 +302,12 @@ static void target_info_follows_its_series(void **state)
     target("h2");
     IS("target_info", "host_name=h2", 1);
     ABSENT("target_info", "host_name=h1");
-    assert_int_equal(leat_prom_store_series(r.store), 1);
+    assert_int_equal(leat_scrape_store_series(r.store), 1);
     leat_clock_step(301 * LEAT_SEC);
-    leat_prom_store_expire(r.store);
+    leat_scrape_store_expire(r.store);
     prom_rig_page(&r);
     assert_int_equal(r.parsed.nsamples, 0);
-    assert_int_equal(leat_prom_store_bytes(r.store), 0);
+    assert_int_equal(leat_scrape_store_bytes(r.store), 0);
 }
 
 static void the_first_type_of_a_name_wins(void **state)
@@ -316,7 +316,7 @@ static void the_first_type_of_a_name_wins(void **state)
     sum("c", CUMULATIVE, true, 1, 10, 5);
     assert_int_equal(gauge("c_total", "a", "1", 10, 1), 1);
     assert_int_equal(gauge("c_total", "a", "1", 11, 1), 1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_CONFLICT], 2);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_CONFLICT], 2);
     /* and names of samples count as well */
     histogram(CUMULATIVE, 10, H_ONE);
     assert_int_equal(gauge("h_sum", "a", "1", 10, 1), 1);
@@ -328,7 +328,7 @@ static void the_first_type_of_a_name_wins(void **state)
     IS("c_total", "", 5);
     IS("q_count", "a=1", 1);
     leat_clock_step(301 * LEAT_SEC); /* until it is gone */
-    leat_prom_store_expire(r.store);
+    leat_scrape_store_expire(r.store);
     assert_int_equal(gauge("c_total", "a", "1", 12, 1), 0);
 }
 

@@ -139,10 +139,10 @@ static void beyond_the_limit_only_what_is_there_goes_on(void **state)
         snprintf(value, sizeof value, "%d", i);
         assert_int_equal(gauge("g", "a", value, 10, i), i >= 3);
     }
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_LIMIT], 7);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_LIMIT], 7);
     assert_int_equal(gauge("g", "a", "1", 20, 42), 0);
     IS("g", "a=1", 42);
-    assert_int_equal(leat_prom_store_series(r.store), 3);
+    assert_int_equal(leat_scrape_store_series(r.store), 3);
 }
 
 static void bytes_have_a_limit_too(void **state)
@@ -158,9 +158,9 @@ static void bytes_have_a_limit_too(void **state)
         dropped += gauge("g", "a", value, 10, i);
     }
     assert_in_range(dropped, 100, 199);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_LIMIT], dropped);
-    assert_in_range(leat_prom_store_bytes(r.store), 15000, 20000);
-    assert_int_equal(leat_prom_store_bytes(r.store), leat_budget_used(&r.budget));
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_LIMIT], dropped);
+    assert_in_range(leat_scrape_store_bytes(r.store), 15000, 20000);
+    assert_int_equal(leat_scrape_store_bytes(r.store), leat_budget_used(&r.budget));
 }
 
 static void a_point_too_large_for_a_page(void **state)
@@ -172,12 +172,12 @@ static void a_point_too_large_for_a_page(void **state)
     leat_text_str(&json, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"h\","
                          "\"histogram\":{\"aggregationTemporality\":2,\"dataPoints\":[{"
                          "\"timeUnixNano\":\"1\",\"explicitBounds\":[");
-    for (int i = 0; i < LEAT_PROM_MARKS_MAX + 1; i++)
+    for (int i = 0; i < LEAT_SCRAPE_MARKS_MAX + 1; i++)
         leat_text_printf(&json, "%s%d", i != 0 ? "," : "", i);
     leat_text_str(&json, "]}]}}]}]}]}");
     assert_int_equal(prom_rig_json(&r, leat_text_get(&json)), 1);
-    assert_int_equal(r.dropped[LEAT_PROM_DROP_TOO_LARGE], 1);
-    assert_int_equal(leat_prom_store_bytes(r.store), 0);
+    assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_TOO_LARGE], 1);
+    assert_int_equal(leat_scrape_store_bytes(r.store), 0);
     leat_text_done(&json);
 }
 
@@ -186,15 +186,15 @@ static void no_memory_costs_points_and_nothing_else(void **state)
     (void)state;
     r.style.open = true;
     for (uint64_t nth = 1; nth < 60; nth++) {
-        for (int i = 0; i < LEAT_PROM_DROPS; i++)
+        for (int i = 0; i < LEAT_SCRAPE_DROPS; i++)
             r.dropped[i] = 0;
         r.fail_at = nth;
         histogram(DELTA, (int)nth, H_ONE ",\"exemplars\":[{\"asInt\":\"1\"}]");
         prom_rig_page(&r);
         if (nth % 7 == 0) { /* all anew */
             leat_clock_step(301 * LEAT_SEC);
-            leat_prom_store_expire(r.store);
-            assert_int_equal(leat_prom_store_bytes(r.store), 0);
+            leat_scrape_store_expire(r.store);
+            assert_int_equal(leat_scrape_store_bytes(r.store), 0);
         }
     }
 }
@@ -210,23 +210,23 @@ static void what_is_not_updated_expires(void **state)
     gauge("g", "a", "1", 11, 2);
     gauge("g", "a", "2", 9, 2); /* an older point is no update */
     leat_clock_step(2 * LEAT_SEC);
-    leat_prom_store_expire(r.store);
+    leat_scrape_store_expire(r.store);
     IS("g", "a=1", 2);
     ABSENT("g", "a=2");
     leat_clock_step(300 * LEAT_SEC);
-    leat_prom_store_expire(r.store);
-    assert_int_equal(leat_prom_store_series(r.store), 0);
-    assert_int_equal(leat_prom_store_families(r.store), 0);
-    assert_int_equal(leat_prom_store_bytes(r.store), 0);
+    leat_scrape_store_expire(r.store);
+    assert_int_equal(leat_scrape_store_series(r.store), 0);
+    assert_int_equal(leat_scrape_store_families(r.store), 0);
+    assert_int_equal(leat_scrape_store_bytes(r.store), 0);
 }
 
 /* --- cursors */
 
 static void a_cursor_stands_changes_around_it(void **state)
 {
-    struct leat_prom_cursor c;
-    struct leat_prom_family f;
-    struct leat_prom_series s;
+    struct leat_scrape_cursor c;
+    struct leat_scrape_family f;
+    struct leat_scrape_series s;
     char name[16];
 
     (void)state;
@@ -235,11 +235,11 @@ static void a_cursor_stands_changes_around_it(void **state)
         gauge(name, "a", "1", 10, i);
         gauge(name, "a", "2", 10, i);
     }
-    leat_prom_cursor_open(r.store, &c);
+    leat_scrape_cursor_open(r.store, &c);
     for (char i = 'a'; i <= 'k'; i++) {
-        assert_true(leat_prom_cursor_family(r.store, &c, &f));
+        assert_true(leat_scrape_cursor_family(r.store, &c, &f));
         assert_true(f.name.len == 1 && f.name.data[0] == (uint8_t)i);
-        assert_true(leat_prom_cursor_series(&c, &s));
+        assert_true(leat_scrape_cursor_series(&c, &s));
     }
     /* where it stands, everything but what comes later goes away, and new ones come */
     leat_clock_step(200 * LEAT_SEC);
@@ -248,48 +248,48 @@ static void a_cursor_stands_changes_around_it(void **state)
         gauge(name, "a", "1", 11, 1);
     }
     leat_clock_step(200 * LEAT_SEC);
-    leat_prom_store_expire(r.store);
+    leat_scrape_store_expire(r.store);
     gauge("b", "a", "1", 11, 1);
     gauge("k", "a", "9", 11, 1);
     gauge("kk", "a", "1", 11, 1);
-    assert_false(leat_prom_cursor_series(&c, &s)); /* the old k is gone, the new one is not met */
-    assert_true(leat_prom_cursor_family(r.store, &c, &f));
+    assert_false(leat_scrape_cursor_series(&c, &s)); /* the old k is gone, the new one is not met */
+    assert_true(leat_scrape_cursor_family(r.store, &c, &f));
     assert_true(leat_bytes_is(f.name, "kk"));
     for (char i = 'm'; i <= 'p'; i++) {
-        assert_true(leat_prom_cursor_family(r.store, &c, &f));
+        assert_true(leat_scrape_cursor_family(r.store, &c, &f));
         assert_true(f.name.data[0] == (uint8_t)i);
-        assert_true(leat_prom_cursor_series(&c, &s));
-        assert_false(leat_prom_cursor_series(&c, &s));
+        assert_true(leat_scrape_cursor_series(&c, &s));
+        assert_false(leat_scrape_cursor_series(&c, &s));
     }
-    assert_true(leat_prom_cursor_family(r.store, &c, &f));
+    assert_true(leat_scrape_cursor_family(r.store, &c, &f));
     assert_true(leat_bytes_is(f.name, "target_info"));
-    assert_false(leat_prom_cursor_family(r.store, &c, &f));
-    leat_prom_cursor_close(r.store, &c);
+    assert_false(leat_scrape_cursor_family(r.store, &c, &f));
+    leat_scrape_cursor_close(r.store, &c);
 }
 
 static void removing_the_next_series_moves_the_cursor(void **state)
 {
-    struct leat_prom_cursor c;
-    struct leat_prom_family f;
-    struct leat_prom_series s;
+    struct leat_scrape_cursor c;
+    struct leat_scrape_family f;
+    struct leat_scrape_series s;
 
     (void)state;
     gauge("g", "a", "1", 10, 1);
     leat_clock_step(200 * LEAT_SEC);
     gauge("g", "a", "2", 10, 2);
     gauge("g", "a", "3", 10, 3);
-    leat_prom_cursor_open(r.store, &c);
-    assert_true(leat_prom_cursor_family(r.store, &c, &f));
+    leat_scrape_cursor_open(r.store, &c);
+    assert_true(leat_scrape_cursor_family(r.store, &c, &f));
     leat_clock_step(200 * LEAT_SEC);
-    leat_prom_store_expire(r.store);
-    assert_true(leat_prom_cursor_series(&c, &s));
+    leat_scrape_store_expire(r.store);
+    assert_true(leat_scrape_cursor_series(&c, &s));
     assert_true(s.value == 2);
     gauge("g", "a", "4", 10, 4); /* comes last */
-    assert_true(leat_prom_cursor_series(&c, &s));
-    assert_true(leat_prom_cursor_series(&c, &s));
+    assert_true(leat_scrape_cursor_series(&c, &s));
+    assert_true(leat_scrape_cursor_series(&c, &s));
     assert_true(s.value == 4);
-    assert_false(leat_prom_cursor_series(&c, &s));
-    leat_prom_cursor_close(r.store, &c);
+    assert_false(leat_scrape_cursor_series(&c, &s));
+    leat_scrape_cursor_close(r.store, &c);
 }
 
 static void many_families_stay_sorted(void **state)

@@ -103,6 +103,42 @@ static void an_answer_byte_by_byte(void **state)
     client_sent_done(&s);
 }
 
+/* A header that the client's owner asked for: the last value, whatever its case; not what an
+ * interim answer said, and nothing of one that is too long. */
+static void headers_asked_for_are_kept(void **state)
+{
+    static const char *const cases[][2] = {
+        {"HTTP/1.1 204 No Content\r\nX-Prometheus-Remote-Write-Histograms-Written: 17\r\n\r\n",
+         "17"},
+        {"HTTP/1.1 204 No Content\r\nX-Prometheus-Remote-Write-Histograms-Writte: 17\r\n\r\n", "-"},
+        {"HTTP/1.1 204 No Content\r\nx-prometheus-remote-write-histograms-written: 1\r\n"
+         "x-prometheus-remote-write-histograms-written:2\r\n\r\n",
+         "2"},
+        {"HTTP/1.1 204 No Content\r\nX-Prometheus-Remote-Write-Histograms-Written:\r\n\r\n", ""},
+        {"HTTP/1.1 204 No Content\r\nX-Prometheus-Remote-Write-Histograms-Written: "
+         "1234567890123456789012345678901\r\n\r\n",
+         "1234567890123456789012345678901"},
+        {"HTTP/1.1 204 No Content\r\nX-Prometheus-Remote-Write-Histograms-Written: "
+         "12345678901234567890123456789012\r\n\r\n",
+         "-"},
+        {"HTTP/1.1 103 Early\r\nX-Prometheus-Remote-Write-Histograms-Written: 3\r\n\r\n"
+         "HTTP/1.1 204 No Content\r\n\r\n",
+         "-"},
+    };
+    struct client_http_world *w = *state;
+    struct client_sent s;
+
+    w->keep = "x-prometheus-remote-write-histograms-written";
+    client_http_open(w);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        w->reply = cases[i][0];
+        client_http_exchange(w, &s, "x");
+        assert_int_equal(s.a.net, LEAT_NET_OK);
+        assert_string_equal(s.kept, cases[i][1]);
+        client_sent_done(&s);
+    }
+}
+
 static void large_answers_are_refused(void **state)
 {
     struct client_http_world *w = *state;
@@ -503,6 +539,7 @@ int main(void)
         T(answers_of_all_shapes),
         T(early_close_at_each_byte),
         T(an_answer_byte_by_byte),
+        T(headers_asked_for_are_kept),
         T(large_answers_are_refused),
         T(retry_after_in_both_forms),
         T(a_stale_connection_is_no_failure),

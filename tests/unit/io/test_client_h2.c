@@ -92,6 +92,29 @@ static void large_messages_flow(void **state)
     free(big);
 }
 
+static void answer_with_kept(struct client_peer_conn *pc, int32_t stream)
+{
+    static const char *const nv[][2] = {
+        {":status", "200"}, {"grpc-status", "0"}, {"x-written", "12"}, {NULL, NULL}};
+
+    client_peer_headers_only(pc, stream, nv);
+}
+
+static void headers_asked_for_are_kept(void **state)
+{
+    struct client_grpc_world *w = *state;
+    struct client_sent s;
+
+    w->peer.request = answer_with_kept;
+    w->keep = "x-written";
+    client_grpc_start(w);
+    client_grpc_exchange(w, &s);
+    assert_int_equal(s.a.net, LEAT_NET_OK);
+    assert_string_equal(s.kept, "12");
+    assert_null(s.a.kept[1].data);
+    client_sent_done(&s);
+}
+
 /* --- refused, gone, reset */
 
 static void refuse(struct client_peer_conn *pc, int32_t stream)
@@ -528,6 +551,7 @@ int main(void)
         T(many_calls_share_a_connection),
         T(the_peers_stream_limit_holds),
         T(large_messages_flow),
+        T(headers_asked_for_are_kept),
         T(a_refused_stream_is_sent_once_more),
         T(a_reset_stream_has_failed),
         T(goaway_moves_what_was_not_processed),

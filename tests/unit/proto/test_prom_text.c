@@ -13,8 +13,8 @@
 #include "proto/prom_labels.h"
 #include "proto/prom_text.h"
 
-static const struct leat_prom_style text = {.quotes = false};
-static const struct leat_prom_style open_metrics = {.open = true};
+static const struct leat_scrape_style text = {.quotes = false};
+static const struct leat_scrape_style open_metrics = {.open = true};
 static struct leat_text out;
 
 static int setup(void **state)
@@ -31,28 +31,28 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct leat_prom_family family(const char *name, enum leat_prom_kind kind)
+static struct leat_scrape_family family(const char *name, enum leat_scrape_kind kind)
 {
-    return (struct leat_prom_family){
+    return (struct leat_scrape_family){
         .name = leat_bytes_str(name), .help = leat_bytes_str("Helps."), .kind = kind};
 }
 
-static void write_all(const struct leat_prom_style *style, const struct leat_prom_family *f,
-                      const struct leat_prom_series *s)
+static void write_all(const struct leat_scrape_style *style, const struct leat_scrape_family *f,
+                      const struct leat_scrape_series *s)
 {
     size_t from;
 
     leat_text_clear(&out);
-    leat_prom_head_write(style, f, &out);
+    leat_scrape_head_write(style, f, &out);
     from = out.len;
-    leat_prom_series_write(style, f, s, &out);
+    leat_scrape_series_write(style, f, s, &out);
     assert_true(leat_text_ok(&out));
-    assert_true(out.len - from <= leat_prom_series_bound(f, s));
-    leat_prom_end_write(style, &out);
+    assert_true(out.len - from <= leat_scrape_series_bound(f, s));
+    leat_scrape_end_write(style, &out);
 }
 
-static void expect(const struct leat_prom_style *style, const struct leat_prom_family *f,
-                   const struct leat_prom_series *s, const char *page)
+static void expect(const struct leat_scrape_style *style, const struct leat_scrape_family *f,
+                   const struct leat_scrape_series *s, const char *page)
 {
     struct prom_parsed p;
 
@@ -92,16 +92,16 @@ static void numbers(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         leat_text_clear(&out);
-        leat_prom_number_add(&out, table[i].v);
+        leat_scrape_number_add(&out, table[i].v);
         assert_string_equal(leat_text_get(&out), table[i].text);
     }
 }
 
 static void gauges(void **state)
 {
-    struct leat_prom_family f = family("temp_celsius", LEAT_PROM_GAUGE);
-    struct leat_prom_series s = {.labels = leat_bytes_str("a=\"b\""), .value = 1};
-    struct leat_prom_style stamped = {.stamped = true};
+    struct leat_scrape_family f = family("temp_celsius", LEAT_SCRAPE_GAUGE);
+    struct leat_scrape_series s = {.labels = leat_bytes_str("a=\"b\""), .value = 1};
+    struct leat_scrape_style stamped = {.stamped = true};
 
     (void)state;
     f.unit = leat_bytes_str("celsius");
@@ -111,7 +111,7 @@ static void gauges(void **state)
     expect(&open_metrics, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\n# UNIT temp_celsius celsius\n"
            "temp_celsius{a=\"b\"} 1.0\n# EOF\n");
-    s = (struct leat_prom_series){
+    s = (struct leat_scrape_series){
         .is_int = true, .integer = INT64_MIN, .time = 1700000000123456789};
     expect(&stamped, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\n"
@@ -121,16 +121,16 @@ static void gauges(void **state)
     expect(&stamped, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\n"
            "temp_celsius -9223372036854775808 1700000000.123\n# EOF\n");
-    f = family("x_a b", LEAT_PROM_GAUGE); /* and neither is one that is no name */
+    f = family("x_a b", LEAT_SCRAPE_GAUGE); /* and neither is one that is no name */
     f.unit = leat_bytes_str("a b");
-    s = (struct leat_prom_series){.value = 2};
+    s = (struct leat_scrape_series){.value = 2};
     expect(&open_metrics, &f, &s, "# HELP x_a_b Helps.\n# TYPE x_a_b gauge\nx_a_b 2.0\n# EOF\n");
-    f = family("temp_celsius", LEAT_PROM_GAUGE);
-    s = (struct leat_prom_series){.value = -0.0};
+    f = family("temp_celsius", LEAT_SCRAPE_GAUGE);
+    s = (struct leat_scrape_series){.value = -0.0};
     expect(&text, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius gauge\ntemp_celsius 0\n");
-    s = (struct leat_prom_series){.value = NAN};
-    f.kind = LEAT_PROM_UNKNOWN;
+    s = (struct leat_scrape_series){.value = NAN};
+    f.kind = LEAT_SCRAPE_UNKNOWN;
     expect(&text, &f, &s,
            "# HELP temp_celsius Helps.\n# TYPE temp_celsius untyped\ntemp_celsius NaN\n");
     expect(&open_metrics, &f, &s,
@@ -139,14 +139,14 @@ static void gauges(void **state)
 
 static void counters(void **state)
 {
-    struct leat_prom_family f = family("hits_total", LEAT_PROM_COUNTER);
-    struct leat_prom_exemplar e = {.text = leat_bytes_str("{trace_id=\"ab\"} 1.0 5.000")};
-    struct leat_prom_series s = {.is_int = true,
-                                 .integer = 7,
-                                 .start = 1700000000000000000,
-                                 .exemplars = &e,
-                                 .nexemplars = 1};
-    struct leat_prom_style created = {.open = true, .created = true};
+    struct leat_scrape_family f = family("hits_total", LEAT_SCRAPE_COUNTER);
+    struct leat_scrape_exemplar e = {.text = leat_bytes_str("{trace_id=\"ab\"} 1.0 5.000")};
+    struct leat_scrape_series s = {.is_int = true,
+                                   .integer = 7,
+                                   .start = 1700000000000000000,
+                                   .exemplars = &e,
+                                   .nexemplars = 1};
+    struct leat_scrape_style created = {.open = true, .created = true};
 
     (void)state;
     expect(&text, &f, &s, "# HELP hits_total Helps.\n# TYPE hits_total counter\nhits_total 7\n");
@@ -159,7 +159,7 @@ static void counters(void **state)
     f.base_taken = true; /* there is a gauge "hits" */
     expect(&created, &f, &s,
            "# HELP hits_total Helps.\n# TYPE hits_total unknown\nhits_total 7\n# EOF\n");
-    f = family("hits", LEAT_PROM_COUNTER);
+    f = family("hits", LEAT_SCRAPE_COUNTER);
     expect(&text, &f, &s, "# HELP hits Helps.\n# TYPE hits counter\nhits 7\n");
     expect(&open_metrics, &f, &s, "# HELP hits Helps.\n# TYPE hits unknown\nhits 7\n# EOF\n");
 }
@@ -169,20 +169,20 @@ static void histograms(void **state)
     static const double bounds[] = {0.5, 1, 1e21};
     static const uint64_t counts[] = {1, 2, 0};
     uint32_t room[64];
-    struct leat_prom_marks m;
-    struct leat_prom_family f = family("lat", LEAT_PROM_HISTOGRAM);
-    struct leat_prom_exemplar e = {.bucket = 1, .text = leat_bytes_str("{} 0.7")};
-    struct leat_prom_series s = {.labels = leat_bytes_str("a=\"b\""),
-                                 .count = 6,
-                                 .sum = 9.5,
-                                 .marks = &m,
-                                 .counts = counts,
-                                 .exemplars = &e,
-                                 .nexemplars = 1};
+    struct leat_scrape_marks m;
+    struct leat_scrape_family f = family("lat", LEAT_SCRAPE_HISTOGRAM);
+    struct leat_scrape_exemplar e = {.bucket = 1, .text = leat_bytes_str("{} 0.7")};
+    struct leat_scrape_series s = {.labels = leat_bytes_str("a=\"b\""),
+                                   .count = 6,
+                                   .sum = 9.5,
+                                   .marks = &m,
+                                   .counts = counts,
+                                   .exemplars = &e,
+                                   .nexemplars = 1};
 
     (void)state;
-    assert_true(leat_prom_marks_room(3) <= sizeof room);
-    leat_prom_marks_fill(&m, bounds, 3, room);
+    assert_true(leat_scrape_marks_room(3) <= sizeof room);
+    leat_scrape_marks_fill(&m, bounds, 3, room);
     expect(&text, &f, &s,
            "# HELP lat Helps.\n# TYPE lat histogram\n"
            "lat_bucket{a=\"b\",le=\"0.5\"} 1\nlat_bucket{a=\"b\",le=\"1\"} 3\n"
@@ -193,7 +193,7 @@ static void histograms(void **state)
            "lat_bucket{a=\"b\",le=\"0.5\"} 1\nlat_bucket{a=\"b\",le=\"1.0\"} 3 # {} 0.7\n"
            "lat_bucket{a=\"b\",le=\"1e+21\"} 3\nlat_bucket{a=\"b\",le=\"+Inf\"} 6\n"
            "lat_sum{a=\"b\"} 9.5\nlat_count{a=\"b\"} 6\n# EOF\n");
-    s = (struct leat_prom_series){.count = UINT64_MAX}; /* an exponential one */
+    s = (struct leat_scrape_series){.count = UINT64_MAX}; /* an exponential one */
     expect(&text, &f, &s,
            "# HELP lat Helps.\n# TYPE lat histogram\n"
            "lat_bucket{le=\"+Inf\"} 18446744073709551615\nlat_sum 0\n"
@@ -205,13 +205,14 @@ static void summaries(void **state)
     static const double quantiles[] = {0.5, 1};
     static const double values[] = {NAN, 4};
     uint32_t room[64];
-    struct leat_prom_marks m;
-    struct leat_prom_family f = family("q", LEAT_PROM_SUMMARY);
-    struct leat_prom_series s = {.count = 3, .sum = -1, .marks = &m, .values = values, .start = 1};
-    struct leat_prom_style created = {.open = true, .created = true};
+    struct leat_scrape_marks m;
+    struct leat_scrape_family f = family("q", LEAT_SCRAPE_SUMMARY);
+    struct leat_scrape_series s = {
+        .count = 3, .sum = -1, .marks = &m, .values = values, .start = 1};
+    struct leat_scrape_style created = {.open = true, .created = true};
 
     (void)state;
-    leat_prom_marks_fill(&m, quantiles, 2, room);
+    leat_scrape_marks_fill(&m, quantiles, 2, room);
     expect(&text, &f, &s,
            "# HELP q Helps.\n# TYPE q summary\n"
            "q{quantile=\"0.5\"} NaN\nq{quantile=\"1\"} 4\nq_sum -1\nq_count 3\n");
@@ -223,8 +224,8 @@ static void summaries(void **state)
 
 static void target_info(void **state)
 {
-    struct leat_prom_family f = family("target_info", LEAT_PROM_INFO);
-    struct leat_prom_series s = {
+    struct leat_scrape_family f = family("target_info", LEAT_SCRAPE_INFO);
+    struct leat_scrape_series s = {
         .labels = leat_bytes_str("job=\"x\""), .is_int = true, .integer = 1};
 
     (void)state;
@@ -239,8 +240,8 @@ static void what_needs_escaping(void **state)
     struct leat_prom_label l[] = {{leat_bytes_str("a"), leat_bytes_str("q\" b\\ n\n")},
                                   {leat_bytes_str("empty"), leat_bytes_str("")}};
     struct leat_prom_set set = {l, 2};
-    struct leat_prom_family f = family("x", LEAT_PROM_GAUGE);
-    struct leat_prom_series s = {.value = 2};
+    struct leat_scrape_family f = family("x", LEAT_SCRAPE_GAUGE);
+    struct leat_scrape_series s = {.value = 2};
     struct leat_bytes name, value;
     struct leat_text block;
     struct leat_text plain;
@@ -250,7 +251,7 @@ static void what_needs_escaping(void **state)
     (void)state;
     leat_text_init(&block, 1000);
     leat_text_init(&plain, 1000);
-    leat_prom_block_add(&set, &block, &odd);
+    leat_scrape_block_add(&set, &block, &odd);
     assert_false(odd);
     s.labels = leat_text_bytes(&block);
     f.help = leat_bytes_str("a \"b\" \\ c\nd");
@@ -260,13 +261,13 @@ static void what_needs_escaping(void **state)
     expect(&open_metrics, &f, &s,
            "# HELP x a \\\"b\\\" \\\\ c\\nd\n# TYPE x gauge\n"
            "x{a=\"q\\\" b\\\\ n\\n\",empty=\"\"} 2.0\n# EOF\n");
-    assert_true(leat_prom_block_next(s.labels, &at, &name, &value));
-    leat_prom_value_plain(value, &plain);
+    assert_true(leat_scrape_block_next(s.labels, &at, &name, &value));
+    leat_scrape_value_plain(value, &plain);
     assert_string_equal(leat_text_get(&plain), "q\" b\\ n\n");
-    assert_true(leat_prom_block_next(s.labels, &at, &name, &value));
+    assert_true(leat_scrape_block_next(s.labels, &at, &name, &value));
     assert_true(leat_bytes_is(name, "empty"));
     assert_int_equal(value.len, 0);
-    assert_false(leat_prom_block_next(s.labels, &at, &name, &value));
+    assert_false(leat_scrape_block_next(s.labels, &at, &name, &value));
     leat_text_done(&block);
     leat_text_done(&plain);
 }
@@ -278,14 +279,14 @@ static void odd_names(void **state)
                                   {leat_bytes_str("a_b"), leat_bytes_str("2")},
                                   {leat_bytes_str("\xc3\xa4\""), leat_bytes_str("3")}};
     struct leat_prom_set set = {l, 3};
-    struct leat_prom_family f = family("my.lat", LEAT_PROM_SUMMARY);
-    struct leat_prom_series s = {.count = 1};
-    struct leat_prom_style quotes = {.quotes = true};
+    struct leat_scrape_family f = family("my.lat", LEAT_SCRAPE_SUMMARY);
+    struct leat_scrape_series s = {.count = 1};
+    struct leat_scrape_style quotes = {.quotes = true};
     struct leat_text block;
 
     (void)state;
     leat_text_init(&block, 1000);
-    leat_prom_block_add(&set, &block, &s.odd_names);
+    leat_scrape_block_add(&set, &block, &s.odd_names);
     assert_true(s.odd_names);
     s.labels = leat_text_bytes(&block);
     expect(&quotes, &f, &s,
@@ -295,7 +296,7 @@ static void odd_names(void **state)
     expect(&text, &f, &s,
            "# HELP my_lat Helps.\n# TYPE my_lat summary\n"
            "my_lat_sum{a_b=\"1\",__=\"3\"} 0\nmy_lat_count{a_b=\"1\",__=\"3\"} 1\n");
-    s = (struct leat_prom_series){.count = 1};
+    s = (struct leat_scrape_series){.count = 1};
     expect(&quotes, &f, &s,
            "# HELP \"my.lat\" Helps.\n# TYPE \"my.lat\" summary\n"
            "{\"my.lat_sum\"} 0\n{\"my.lat_count\"} 1\n");
