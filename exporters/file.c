@@ -3,7 +3,6 @@
  * Source of keys, defaults and format: contrib exporter/fileexporter. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -141,15 +140,6 @@ struct record {
     struct leat_buf *packed; /* NULL: `text` is written */
 };
 
-/* "0755"; -1: no permissions. */
-static long permissions(const char *text)
-{
-    char *end;
-    long mode = strtol(text, &end, 8);
-
-    return text[0] >= '0' && text[0] <= '7' && *end == '\0' && mode <= 0777 ? mode : -1;
-}
-
 static void check_more(const struct file_conf *conf, struct leat_check *c)
 {
     struct leat_err err;
@@ -158,7 +148,7 @@ static void check_more(const struct file_conf *conf, struct leat_check *c)
         leat_check_error(c, "encoding",
                          "Leat has no encoding extensions: remove 'encoding' and set format to "
                          "json or proto");
-    if (permissions(conf->directory_permissions) < 0)
+    if (leat_file_mode(conf->directory_permissions) < 0)
         leat_check_error(c, "directory_permissions", "must be permissions in octal, like 0755");
     else if (leat_check_written(c, "directory_permissions") && !conf->create_directory)
         leat_check_error(c, "directory_permissions", "needs 'create_directory: true' beside it");
@@ -523,7 +513,7 @@ static int file_open(void *self, const struct leat_env *env, struct leat_err *er
 {
     struct file_exporter *e = self;
     const struct file_conf *conf = env->conf;
-    mode_t mode = (mode_t)permissions(conf->directory_permissions);
+    mode_t mode = (mode_t)leat_file_mode(conf->directory_permissions);
 
     e->conf = conf;
     e->env = env;

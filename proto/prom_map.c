@@ -286,7 +286,8 @@ static enum leat_prom_drop begin_distribution(struct leat_prom_map *m,
         m->classic = p->type == LEAT_METRIC_HISTOGRAM && conf->keep_classic;
         m->stage = NATIVE;
     } else {
-        m->stage = p->type == LEAT_METRIC_HISTOGRAM && !p->has_sum ? COUNT : SUM;
+        /* A point that only ends its series has no sum and ends that series, too (Leat). */
+        m->stage = p->type == LEAT_METRIC_HISTOGRAM && !p->has_sum && !m->stale ? COUNT : SUM;
     }
     if (may_have_exemplars(p) && !collect_exemplars(m, p))
         why = LEAT_PROM_NO_MEMORY;
@@ -352,7 +353,7 @@ static void give_native(struct leat_prom_map *m, struct leat_prom_sample *ret)
     give(m, ret, LEAT_PROM_VALUE, "", 0);
     ret->native = &m->native;
     give_all_exemplars(m, ret);
-    m->stage = !m->classic ? DONE : m->point->has_sum ? SUM : COUNT;
+    m->stage = !m->classic ? DONE : m->point->has_sum || m->stale ? SUM : COUNT;
 }
 
 /* A bound without a count of its own has no bucket, as upstream. */
@@ -401,6 +402,7 @@ static void give_quantile(struct leat_prom_map *m, struct leat_prom_sample *ret)
     const struct leat_quantile *q = &m->point->quantiles[m->next];
 
     give_bounded(m, ret, "", "quantile", q->quantile, q->value);
+    ret->created = 0; /* it counts nothing: a zero at the start would be made up */
     if (++m->next == m->point->nquantiles)
         m->stage = DONE;
 }

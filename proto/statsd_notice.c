@@ -1,5 +1,8 @@
 /* Events and service checks of DogStatsD. */
+#include <string.h>
+
 #include "proto/statsd.h"
+#include "proto/statsd_tags.h"
 
 /* What is left of a line. */
 struct rest {
@@ -162,5 +165,6 @@ bool leat_statsd_notice_read(struct leat_bytes line, uint64_t *faults,
         ret->container.len = 0;
         faults[LEAT_STATSD_BAD_CONTAINER]++;
     }
+    ret->container = leat_statsd_container(ret->container);
     return true;
 }

@@ -100,23 +100,31 @@ static void put_tags(struct leat_statsd_tags *t, struct leat_bytes tags, bool si
     }
 }
 
-/* "id", or "ci-id" and "in-inode" with commas between them (DogStatsD 1.4): the inode is of use
- * only on the client's own host. */
-static void put_container(struct leat_statsd_tags *t, struct leat_bytes text)
+struct leat_bytes leat_statsd_container(struct leat_bytes text)
 {
+    struct leat_bytes found = leat_bytes(NULL, 0);
+
     while (text.len > 0) {
         const uint8_t *comma = memchr(text.data, ',', text.len);
         size_t len = comma != NULL ? (size_t)(comma - text.data) : text.len;
-        struct leat_bytes id = leat_bytes(text.data, len);
-        bool inode = len >= 3 && memcmp(id.data, "in-", 3) == 0;
-        if (len > 3 && memcmp(id.data, "ci-", 3) == 0)
-            id = leat_bytes(id.data + 3, len - 3);
-        if (len > 0 && !inode)
-            put(t, leat_bytes_str(CONTAINER_KEY), clean(t, id));
+
+        if (len > 3 && memcmp(text.data, "ci-", 3) == 0)
+            found = leat_bytes(text.data + 3, len - 3);
+        else if (len > 0 && !(len >= 3 && memcmp(text.data, "in-", 3) == 0))
+            found = leat_bytes(text.data, len);
         if (comma == NULL)
-            return;
+            break;
         text = leat_bytes(comma + 1, text.len - len - 1);
     }
+    return found;
+}
+
+static void put_container(struct leat_statsd_tags *t, struct leat_bytes text)
+{
+    struct leat_bytes id = leat_statsd_container(text);
+
+    if (id.len > 0)
+        put(t, leat_bytes_str(CONTAINER_KEY), clean(t, id));
 }
 
 void leat_statsd_tags_read(struct leat_statsd_tags *t, struct leat_bytes name,

@@ -28,6 +28,10 @@ struct leat_statsd_tags {
 void leat_statsd_tags_read(struct leat_statsd_tags *t, struct leat_bytes name,
                            struct leat_bytes tail, bool simple);
 
+/* The id in the text of a container field: "id", or "ci-id" and "in-inode" (which means something
+ * only on the client's own host) with commas between them. Empty: there is none. */
+struct leat_bytes leat_statsd_container(struct leat_bytes text);
+
 /* The same series: name, tags and timestamp. */
 bool leat_statsd_tags_equal(const struct leat_statsd_tags *a, const struct leat_statsd_tags *b);
 uint64_t leat_statsd_tags_hash(const struct leat_statsd_tags *t);

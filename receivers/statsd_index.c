@@ -37,13 +37,20 @@ void leat_statsd_index_done(struct leat_statsd_index *x)
     x->used = x->mask = 0;
 }
 
+/* Small again; where there is no memory even for that, as large as it was. */
 void leat_statsd_index_clear(struct leat_statsd_index *x)
 {
-    struct leat_budget *budget = x->budget;
-    uint32_t max = x->max;
+    void *slots = x->mask + 1 > SLOTS_MIN ? leat_try(SLOTS_MIN * sizeof *x->slots) : NULL;
 
-    leat_statsd_index_done(x);
-    leat_statsd_index_init(x, max, budget);
+    if (slots != NULL) {
+        if (x->budget != NULL)
+            leat_budget_give(x->budget, charged(x));
+        leat_free(x->slots);
+        x->slots = slots;
+        x->mask = SLOTS_MIN - 1;
+    }
+    x->used = 0;
+    memset(x->slots, 0, leat_statsd_index_bytes(x));
 }
 
 size_t leat_statsd_index_bytes(const struct leat_statsd_index *x)

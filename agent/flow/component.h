@@ -17,6 +17,7 @@ struct leat_auth_finder;
 struct leat_authenticator;
 struct leat_house;
 struct leat_ledger;
+struct leat_mailbox;
 struct leat_meter;
 
 /* The one way on: hands `batch` over; the caller must not touch it again. */
@@ -57,6 +58,13 @@ struct leat_env {
     const struct leat_auth_finder *auth;
     const struct leat_house *house; /* extensions: what there is to tell about the house */
     unsigned worker, workers;
+    /* For what the instances of one component have to say to each other (io/mailbox.h). All are
+     * opened before any worker's thread starts, worker 0's first. */
+    struct leat_mailbox *mailbox; /* this worker's */
+    void *first;                  /* worker 0's instance; NULL: this is it */
+    /* Mails of this instance that must come back to it: it counts them, and until there are none
+     * it and all others stay in memory, closed or not. */
+    uint32_t *under_way;
 };
 
 /* Kinds of metrics with delta temporality, or'ed. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,6 +73,14 @@ static int read_all(int fd, const char *path, size_t max, struct leat_text *out,
             return leat_fail(err, "cannot read %s: it is larger than %zu bytes", path, max);
         out->len += (size_t)n;
     }
+}
+
+long leat_file_mode(const char *text)
+{
+    char *end;
+    long mode = strtol(text, &end, 8);
+
+    return text[0] >= '0' && text[0] <= '7' && *end == '\0' && mode <= 0777 ? mode : -1;
 }
 
 int leat_file_read(const char *path, size_t max, struct leat_text *out, struct leat_err *err)

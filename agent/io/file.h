@@ -18,6 +18,9 @@ struct leat_text;
  * unreadable, or larger than `max`. */
 int leat_file_read(const char *path, size_t max, struct leat_text *out, struct leat_err *err);
 
+/* Permissions as chmod takes them, in octal: "0755". -1: none. */
+long leat_file_mode(const char *text);
+
 struct leat_file;
 /* Opens for writing at the end (creates it, mode 0644), or emptied when `truncate`. NULL and `err`.
  */

@@ -224,13 +224,16 @@ struct leat_listener *leat_listen(struct leat_loop *loop, const struct leat_list
                                   void (*accept)(void *self, struct leat_conn *c), void *self,
                                   struct leat_err *err)
 {
+    struct leat_bind_ask ask = {.endpoint = conf->endpoint,
+                                .share = conf->share,
+                                .type = SOCK_STREAM,
+                                .family = conf->unix_socket ? AF_UNIX : conf->family,
+                                .permissions = conf->permissions,
+                                .buffer = conf->buffer};
     struct leat_bind bind;
     struct leat_listener *l;
-    int rc = conf->unix_socket
-                 ? leat_bind_unix(&bind, conf->endpoint, conf->permissions, conf->share, err)
-                 : leat_bind_tcp(&bind, conf->endpoint, conf->share, err);
 
-    if (rc != 0)
+    if (leat_bind(&bind, &ask, err) != 0)
         return NULL;
     l = leat_new(sizeof *l);
     l->loop = loop;

@@ -12,6 +12,8 @@ struct leat_listen_conf {
     const char *endpoint; /* "localhost:4317" (both loopbacks), "0.0.0.0:4317", ":4317", "[::]:0", a
                              path when unix */
     bool unix_socket;
+    int family; /* which addresses "localhost", "" and names mean: AF_UNSPEC (both), AF_INET,
+                   AF_INET6 */
     uint32_t permissions; /* of a Unix socket; 0: 0660 */
     struct leat_tls *tls; /* NULL: in the clear; must outlive the listener */
     uint32_t max_conns;   /* 0: no limit; above it new connections are closed at once and counted */
@@ -19,12 +21,15 @@ struct leat_listen_conf {
      * binds, the others follow. They share out its connections too: each goes to the worker that
      * has the fewest. NULL: no sharing. */
     const char *share;
+    uint64_t
+        buffer; /* SO_RCVBUF of accepted connections, as far as the kernel goes; 0: its choice */
 };
 
 /* Starts listening on all addresses the endpoint means; `accept` gets each new connection and must
- * call leat_conn_handle() on it before it returns. A part of the file descriptors is kept back from
- * accepted connections (listen.c): above it they are closed at once, a few, and then accepting
- * pauses and tries again, without spinning. NULL and `err`: a sentence with address and reason. */
+ * call leat_conn_handle() on it (or leat_conn_abort()) before it returns. A part of the file
+ * descriptors is kept back from accepted connections (listen.c): above it they are closed at once,
+ * a few, and then accepting pauses and tries again, without spinning. NULL and `err`: a sentence
+ * with address and reason. */
 struct leat_listener *leat_listen(struct leat_loop *l, const struct leat_listen_conf *conf,
                                   void (*accept)(void *self, struct leat_conn *c), void *self,
                                   struct leat_err *err);

@@ -109,16 +109,17 @@ static struct place place6(struct in6_addr addr)
 
 static bool have_ipv6(void)
 {
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd >= 0)
         close(fd);
     return fd >= 0;
 }
 
-static int resolve(const char *host, struct place *places, size_t *ret_n, struct leat_err *err)
+static int resolve(const struct leat_bind_ask *ask, const char *host, struct place *places,
+                   size_t *ret_n, struct leat_err *err)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list;
+    struct addrinfo hints = {.ai_family = ask->family, .ai_socktype = ask->type}, *list;
     int rc = getaddrinfo(host, NULL, &hints, &list);
 
     if (rc != 0)
@@ -135,34 +136,51 @@ static int resolve(const char *host, struct place *places, size_t *ret_n, struct
     return 0;
 }
 
-static int find_places(const char *host, struct place *places, size_t *ret_n, struct leat_err *err)
+static int find_places(const struct leat_bind_ask *ask, const char *host, struct place *places,
+                       size_t *ret_n, struct leat_err *err)
 {
-    *ret_n = 1;
+    *ret_n = 0;
     if (strcmp(host, "localhost") == 0) {
-        places[0] = place4(INADDR_LOOPBACK);
-        places[1] = place6(in6addr_loopback);
-        *ret_n = 2;
+        if (ask->family != AF_INET6)
+            places[(*ret_n)++] = place4(INADDR_LOOPBACK);
+        if (ask->family != AF_INET)
+            places[(*ret_n)++] = place6(in6addr_loopback);
     } else if (host[0] == '\0') {
-        places[0] = have_ipv6() ? place6(in6addr_any) : place4(INADDR_ANY);
+        places[(*ret_n)++] = ask->family != AF_INET && (ask->family == AF_INET6 || have_ipv6())
+                                 ? place6(in6addr_any)
+                                 : place4(INADDR_ANY);
     } else {
-        return resolve(host, places, ret_n, err);
+        return resolve(ask, host, places, ret_n, err);
     }
     return 0;
 }
 
 /* --- sockets */
 
-/* Returns the socket, or -1 with errno. Both families on the IPv6 "any" address, as Go does. */
-static int bind_one(const struct place *p, bool share_port)
+/* Beyond net.core.rmem_max where the process may. As far as the kernel goes is far enough here. */
+static void set_buffer(int fd, uint64_t size)
+{
+    int bytes = size < INT32_MAX / 2 ? (int)size : INT32_MAX / 2;
+
+    if (bytes > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+/* Returns the socket, or -1 with errno. Both families on the IPv6 "any" address, as Go does, unless
+ * one was asked for. SO_REUSEADDR would let others share a port for datagrams. */
+static int bind_one(const struct leat_bind_ask *ask, const struct place *p, bool share_port)
 {
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&p->addr;
-    int one = 1, fd = socket(p->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int v6only = p->addr.ss_family == AF_INET6 && !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+    int one = 1, fd = socket(p->addr.ss_family, ask->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int v6only = p->addr.ss_family == AF_INET6 &&
+                 (ask->family == AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
     int saved;
 
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (ask->type == SOCK_STREAM)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    set_buffer(fd, ask->buffer);
     if (p->addr.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
     if ((!share_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == 0) &&
@@ -176,9 +194,9 @@ static int bind_one(const struct place *p, bool share_port)
 
 /* SO_REUSEPORT would let a second process of the same user take half of our connections in silence.
  * So the first socket of this process asks for the port without it. 0, or -1 with errno. */
-static int probe(const struct place *p)
+static int probe(const struct leat_bind_ask *ask, const struct place *p)
 {
-    int fd = bind_one(p, false);
+    int fd = bind_one(ask, p, false);
 
     if (fd < 0)
         return -1;
@@ -225,9 +243,22 @@ static void close_all(struct leat_bind *b)
         close(b->fds[--b->n]);
 }
 
+/* A socket that takes connections or datagrams. -1 with errno. */
+static int open_place(const struct leat_bind_ask *ask, const struct place *p)
+{
+    int fd = bind_one(ask, p, true), saved;
+
+    if (fd < 0 || ask->type != SOCK_STREAM || listen(fd, BACKLOG) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
 /* Binds all places to one port. 0; -1 and `err`, and errno says why. */
-static int bind_places(struct leat_bind *b, struct leat_bind_share *s, uint16_t port, bool first,
-                       struct leat_err *err)
+static int bind_places(struct leat_bind *b, const struct leat_bind_ask *ask,
+                       struct leat_bind_share *s, uint16_t port, bool first, struct leat_err *err)
 {
     size_t kept = 0;
     int fd, saved = EADDRNOTAVAIL;
@@ -237,13 +268,7 @@ static int bind_places(struct leat_bind *b, struct leat_bind_share *s, uint16_t 
         struct place *p = &s->places[i];
 
         set_port(p, port);
-        fd = first && port != 0 && probe(p) != 0 ? -1 : bind_one(p, true);
-        if (fd >= 0 && listen(fd, BACKLOG) != 0) {
-            saved = errno;
-            close(fd);
-            fd = -1;
-            errno = saved;
-        }
+        fd = first && port != 0 && probe(ask, p) != 0 ? -1 : open_place(ask, p);
         if (fd < 0) {
             saved = errno;
             if (not_here(saved) && (i + 1 < s->n || kept > 0))
@@ -308,24 +333,25 @@ static void enter_share(struct leat_bind *b, struct leat_bind_share *s, char *ke
     b->share = s;
 }
 
-static int bind_first(struct leat_bind *b, struct leat_bind_share *s, const char *host,
-                      uint16_t port, struct leat_err *err)
+static int bind_first(struct leat_bind *b, const struct leat_bind_ask *ask,
+                      struct leat_bind_share *s, const char *host, uint16_t port,
+                      struct leat_err *err)
 {
     struct leat_err why;
     int rc = -1;
 
     for (int i = 0; i < (port == 0 ? PORT_TRIES : 1); i++) {
-        if (find_places(host, s->places, &s->n, &why) != 0)
+        if (find_places(ask, host, s->places, &s->n, &why) != 0)
             return leat_fail(err, "cannot listen on %s: %s", host, why.text);
-        rc = bind_places(b, s, port, true, err);
+        rc = bind_places(b, ask, s, port, true, err);
         if (rc == 0 || errno != EADDRINUSE)
             break;
     }
     return rc;
 }
 
-static int bind_tcp_locked(struct leat_bind *b, const char *host, uint16_t port, char *key,
-                           struct leat_err *err)
+static int bind_ip_locked(struct leat_bind *b, const struct leat_bind_ask *ask, const char *host,
+                          uint16_t port, char *key, struct leat_err *err)
 {
     struct leat_bind_share *s = key ? find_share(key) : NULL;
 
@@ -335,14 +361,14 @@ static int bind_tcp_locked(struct leat_bind *b, const char *host, uint16_t port,
                              : ((struct sockaddr_in *)&s->places[0].addr)->sin_port;
 
         leat_free(key);
-        if (bind_places(b, s, ntohs(bound), false, err) != 0)
+        if (bind_places(b, ask, s, ntohs(bound), false, err) != 0)
             return -1;
         s->refs++;
         b->share = s;
         return 0;
     }
     s = new_share();
-    if (bind_first(b, s, host, port, err) != 0) {
+    if (bind_first(b, ask, s, host, port, err) != 0) {
         free_share(s);
         leat_free(key);
         return -1;
@@ -351,21 +377,19 @@ static int bind_tcp_locked(struct leat_bind *b, const char *host, uint16_t port,
     return 0;
 }
 
-int leat_bind_tcp(struct leat_bind *b, const char *endpoint, const char *share,
-                  struct leat_err *err)
+static int bind_ip(struct leat_bind *b, const struct leat_bind_ask *ask, char *key,
+                   struct leat_err *err)
 {
     char host[256];
     uint16_t port;
-    char *key = NULL;
     int rc;
 
-    memset(b, 0, sizeof *b);
-    if (leat_endpoint_split(endpoint, host, &port, err) != 0)
+    if (leat_endpoint_split(ask->endpoint, host, &port, err) != 0) {
+        leat_free(key);
         return leat_fail_in(err, "cannot listen");
-    if (share != NULL)
-        key = leat_format("%s\n%s", share, endpoint);
+    }
     pthread_mutex_lock(&table_lock);
-    rc = bind_tcp_locked(b, host, port, key, err);
+    rc = bind_ip_locked(b, ask, host, port, key, err);
     pthread_mutex_unlock(&table_lock);
     return rc;
 }
@@ -373,7 +397,7 @@ int leat_bind_tcp(struct leat_bind *b, const char *endpoint, const char *share,
 /* --- Unix sockets */
 
 /* A socket file stays behind when its process is killed. Removes it when nobody listens. */
-static int clear_stale(const struct sockaddr_un *addr, struct leat_err *err)
+static int clear_stale(const struct sockaddr_un *addr, int type, struct leat_err *err)
 {
     struct stat st;
     int fd, rc, error;
@@ -383,12 +407,12 @@ static int clear_stale(const struct sockaddr_un *addr, struct leat_err *err)
     if (!S_ISSOCK(st.st_mode))
         return leat_fail(err, "cannot listen on %s: the file exists and is no socket",
                          addr->sun_path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)addr, sizeof *addr);
     error = errno;
     if (fd >= 0)
         close(fd);
-    if (rc == 0 || error == EAGAIN)
+    if (rc == 0 || error == EAGAIN || error == EPROTOTYPE) /* of the other type, but alive */
         return leat_fail(err,
                          "cannot listen on %s: address already in use; is another collector "
                          "running?",
@@ -401,8 +425,9 @@ static int clear_stale(const struct sockaddr_un *addr, struct leat_err *err)
 
 /* The mode is set before bind() (the file is born with it, less the umask) and after (whatever the
  * umask is), so that it is never wider than asked. */
-static int open_unix(const char *path, mode_t mode, struct leat_err *err)
+static int open_unix(const struct leat_bind_ask *ask, mode_t mode, struct leat_err *err)
 {
+    const char *path = ask->endpoint;
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int fd;
 
@@ -410,13 +435,14 @@ static int open_unix(const char *path, mode_t mode, struct leat_err *err)
         return leat_fail(err, "cannot listen on %s: the path is longer than %zu bytes", path,
                          sizeof addr.sun_path - 1);
     memcpy(addr.sun_path, path, strlen(path));
-    if (clear_stale(&addr, err) != 0)
+    if (clear_stale(&addr, ask->type, err) != 0)
         return -1;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, ask->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return leat_fail(err, "cannot listen on %s: %s", path, strerror(errno));
+    set_buffer(fd, ask->buffer);
     if (fchmod(fd, mode) != 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) != 0 ||
-        chmod(path, mode) != 0 || listen(fd, BACKLOG) != 0) {
+        chmod(path, mode) != 0 || (ask->type == SOCK_STREAM && listen(fd, BACKLOG) != 0)) {
         leat_fail(err, "cannot listen on %s: %s", path, strerror(errno));
         close(fd);
         return -1;
@@ -424,7 +450,7 @@ static int open_unix(const char *path, mode_t mode, struct leat_err *err)
     return fd;
 }
 
-static int bind_unix_locked(struct leat_bind *b, const char *path, mode_t mode, char *key,
+static int bind_unix_locked(struct leat_bind *b, const struct leat_bind_ask *ask, char *key,
                             struct leat_err *err)
 {
     struct leat_bind_share *s = key ? find_share(key) : NULL;
@@ -434,14 +460,14 @@ static int bind_unix_locked(struct leat_bind *b, const char *path, mode_t mode, 
         leat_free(key);
         s->refs++;
     } else {
-        fd = open_unix(path, mode, err);
+        fd = open_unix(ask, ask->permissions ? ask->permissions : UNIX_PERMISSIONS, err);
         if (fd < 0) {
             leat_free(key);
             return -1;
         }
         s = new_share();
         s->unix_fd = fd;
-        s->path = leat_strdup(path);
+        s->path = leat_strdup(ask->endpoint);
         enter_share(b, s, key);
     }
     b->share = s;
@@ -450,27 +476,33 @@ static int bind_unix_locked(struct leat_bind *b, const char *path, mode_t mode, 
         b->n = 1;
         return 0;
     }
-    leat_fail(err, "cannot listen on %s: %s", path, strerror(errno));
+    leat_fail(err, "cannot listen on %s: %s", ask->endpoint, strerror(errno));
     if (--s->refs == 0)
         free_share(s);
     return -1;
 }
 
-int leat_bind_unix(struct leat_bind *b, const char *path, uint32_t permissions, const char *share,
-                   struct leat_err *err)
+static int bind_unix(struct leat_bind *b, const struct leat_bind_ask *ask, char *key,
+                     struct leat_err *err)
 {
-    char *key = NULL;
     int rc;
 
-    memset(b, 0, sizeof *b);
-    if (path == NULL || *path == '\0')
+    if (ask->endpoint == NULL || *ask->endpoint == '\0') {
+        leat_free(key);
         return leat_fail(err, "cannot listen: the path of the Unix socket is empty");
-    if (share != NULL)
-        key = leat_format("%s\n%s", share, path);
+    }
     pthread_mutex_lock(&table_lock);
-    rc = bind_unix_locked(b, path, permissions ? permissions : UNIX_PERMISSIONS, key, err);
+    rc = bind_unix_locked(b, ask, key, err);
     pthread_mutex_unlock(&table_lock);
     return rc;
+}
+
+int leat_bind(struct leat_bind *b, const struct leat_bind_ask *ask, struct leat_err *err)
+{
+    char *key = ask->share ? leat_format("%s\n%d\n%s", ask->share, ask->type, ask->endpoint) : NULL;
+
+    memset(b, 0, sizeof *b);
+    return ask->family == AF_UNIX ? bind_unix(b, ask, key, err) : bind_ip(b, ask, key, err);
 }
 
 void leat_bind_done(struct leat_bind *b)
@@ -490,17 +522,25 @@ struct leat_link *leat_bind_seats(const struct leat_bind *b)
     return &b->share->seats;
 }
 
+char *leat_bind_address(const struct leat_bind *b, size_t nth)
+{
+    char *where;
+
+    if (b->share->path != NULL)
+        return leat_strdup(b->share->path);
+    where = leat_conn_address((const struct sockaddr *)&b->share->places[nth].addr);
+    return where ? where : leat_strdup("an address");
+}
+
 char *leat_bind_text(const struct leat_bind *b)
 {
     struct leat_text t;
 
-    if (b->share->path != NULL)
-        return leat_strdup(b->share->path);
     leat_text_init(&t, 1024);
-    for (size_t i = 0; i < b->share->n; i++) {
-        char *where = leat_conn_address((const struct sockaddr *)&b->share->places[i].addr);
+    for (size_t i = 0; i < b->n; i++) {
+        char *where = leat_bind_address(b, i);
 
-        leat_text_printf(&t, "%s%s", i ? ", " : "", where ? where : "an address");
+        leat_text_printf(&t, "%s%s", i ? ", " : "", where);
         leat_free(where);
     }
     return leat_text_take(&t);

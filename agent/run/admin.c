@@ -2,6 +2,7 @@
 #include "run/admin.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -66,11 +67,13 @@ int leat_admin_check(const char *setting, struct leat_err *err)
 
 int leat_admin_try(const char *setting, struct leat_err *err)
 {
+    struct leat_bind_ask ask = {
+        .endpoint = setting, .type = SOCK_STREAM, .family = AF_UNIX, .permissions = ONLY_OURS};
     struct leat_bind bind;
 
     if (setting == NULL || is_off(setting))
         return 0;
-    if (leat_bind_unix(&bind, setting, ONLY_OURS, NULL, err) < 0)
+    if (leat_bind(&bind, &ask, err) < 0)
         return -1;
     leat_bind_done(&bind);
     return 0;

@@ -130,6 +130,8 @@ static void init_node(struct leat_graph *g, struct node *n, const struct leat_pl
         .worker = g->env.worker,
         .workers = c->single ? 1 : g->env.workers,
         .promise = LEAT_PROMISE_DELIVERED,
+        .mailbox = g->env.mailbox,
+        .under_way = &g->under_way,
     };
     if (c->kind == LEAT_EXTENSION)
         return;
@@ -182,6 +184,8 @@ static int open_node(struct leat_graph *g, struct node *n, struct leat_err *err)
 
     if (n->open || n->elsewhere)
         return 0;
+    if (g->env.first != NULL)
+        n->env.first = g->env.first->nodes[n - g->nodes].self;
     n->self = leat_new(c->self_size);
     if (c->open != NULL && c->open(n->self, &n->env, err) < 0) {
         leat_free(n->self);
@@ -395,7 +399,7 @@ void leat_graph_close(struct leat_graph *g)
 
 uint32_t leat_graph_under_way(const struct leat_graph *g)
 {
-    uint32_t n = 0;
+    uint32_t n = g->under_way;
 
     for (size_t i = 0; i < g->nroutes; i++)
         n += g->routes[i]->under_way;

@@ -39,7 +39,8 @@ void leat_graph_drain(struct leat_graph *g, void (*drained)(void *arg), void *ar
 /* Closes everything that is open; what is still inside is told "retry". Parcels may still come home
  * afterwards. */
 void leat_graph_close(struct leat_graph *g);
-/* Batches that are still with worker 0; until there are none the graph must not be freed. */
+/* Batches that are still with worker 0, and mails between instances of a component; until there
+ * are none the graph must not be freed. */
 uint32_t leat_graph_under_way(const struct leat_graph *g);
 void leat_graph_free(struct leat_graph *g); /* takes NULL */
 

@@ -52,6 +52,7 @@ struct leat_graph {
     struct node **order; /* as they were opened */
     size_t nopen;
     struct leat_auth_finder auth;
+    uint32_t under_way; /* mails between the instances of one component */
     uint32_t undrained;
     bool drained_again, senders_told;
     void (*drained)(void *arg);

@@ -5,6 +5,7 @@
 
 extern const struct leat_component leat_receiver_otlp;
 extern const struct leat_component leat_receiver_nop;
+extern const struct leat_component leat_receiver_statsd;
 extern const struct leat_component leat_processor_batch;
 extern const struct leat_component leat_processor_memory_limiter;
 extern const struct leat_component leat_processor_deltatocumulative;
@@ -26,6 +27,7 @@ extern const struct leat_component leat_extension_pprof;
 const struct leat_component *const leat_components[] = {
     &leat_receiver_otlp,
     &leat_receiver_nop,
+    &leat_receiver_statsd,
     &leat_processor_batch,
     &leat_processor_memory_limiter,
     &leat_processor_deltatocumulative,

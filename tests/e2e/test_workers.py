@@ -2,12 +2,14 @@
 import contextlib
 import itertools
 import os
+import socket
 import threading
 
 import attacks
 import lib
 import otlp
 import raw_h2
+import test_statsd
 import under_attack
 from test_delivery import Load
 
@@ -174,6 +176,32 @@ class Workers(lib.Case):
             self.assertEqual(sorted(set(clients.accepted) - sink.got("logs").keys())[:5], [])
             self.assertEqual(sorted(set(clients.accepted) - set(far.got()))[:5], [])
             self.assertNotIn("never whole", sink.got("logs"))
+
+    def test_statsd_tables_go_from_worker_to_worker(self):
+        """Lines and events by UDP and TCP into four workers, a pass every few milliseconds, and a stop soon after."""
+        page, each, threads_ = lib.free_port(), 80, 3
+        packets = each * threads_
+
+        def send(kind, at):
+            for n in range(each):
+                with socket.socket(socket.AF_INET, kind) as s:
+                    s.connect(("127.0.0.1", at))
+                    s.sendall(b"hits:1|c\n" * 50 + b"level:%d|g\nlat:3|ms\n_e{1,1}:a|b\n" % n)
+        for transport, kind in (("udp", socket.SOCK_DGRAM), ("tcp", socket.SOCK_STREAM)):
+            with self.subTest(transport), test_statsd.Points() as sink:
+                text = test_statsd.config(sink, f"endpoint: '127.0.0.1:0', transport: {transport}", "10ms", 4, ("metrics", "logs"),
+                                          page=page)
+                with lib.Leat(text) as leat:
+                    senders = [threading.Thread(target=send, args=(kind, test_statsd.port(leat))) for _ in range(threads_)]
+                    for t in senders:
+                        t.start()
+                    for t in senders:
+                        t.join()
+                    lib.wait_until(lambda: lib.total(lib.metrics(page), "leat_statsd_lines_total") == 53 * packets, "all lines are read")
+                    self.assertEqual(leat.stop(lib.LIMIT * 2), 0)
+                self.assertEqual(sink.total("hits"), 50 * packets)
+                self.assertEqual(len(sink.values("lat")), packets)
+                self.assertEqual(len(sink.logs()), packets)
 
     def test_few_connections_are_shared_out_evenly(self):
         text = lib.config("debug: {}", "[debug]") + "leat: {workers: 4}\n"

@@ -67,17 +67,22 @@ def paged(name, labels, v, **more):
     return one(name, labels, f"exemplar {(v, tsdb.key(more))}")
 
 
-def marker(count):
-    h = {"count": count, "negative": {}, "positive": {}, "reset_hint": 0, "schema": 0, "sum": "stale", "zero_count": 0, "zero_threshold": 1e-128}
-    return one("native_stale", ODD, f"native {h} @0")
+def native(name, count, total, schema=0, positive=()):
+    h = {"count": count, "negative": {}, "positive": dict(positive), "reset_hint": 0, "schema": schema, "sum": total, "zero_count": 0,
+         "zero_threshold": samples.ZERO}
+    return one(name, ODD, f"native {h} @0")
 
 
 WRITTEN = {
     "the end of a native histogram is a sum that is the marker; the collector puts the marker's bits into the count as well": (
-        [marker(remote_write.STALE)], [marker(0)]),
+        [native("native_stale", remote_write.STALE, "stale")], [native("native_stale", 0, "stale")]),
+    "buckets 4 and 5 are one at half the scale, number 3 as Prometheus counts; the collector leaves the first beside it where empty ones come before": (
+        [native("native_merged", 12, "12.5", 8, {1: 2, 2: 5, 3: 5})], [native("native_merged", 12, "12.5", 8, {1: 2, 3: 10})]),
 }
+ENDED = one("value_stale_histogram_sum", ODD, "= stale @0")
 WRITTEN_1 = {
     **WRITTEN,
+    "a point that only ends a histogram has no sum and ends that series too; the collector leaves it": ([], [ENDED]),
     "the collector describes metrics of which it sends no point": (
         [f"metadata {name} {(kind, '', '')}" for name, kind in (
             ("delta_counter_total", "counter"), ("delta_gauge", "gauge"), ("delta_histogram", "histogram"), ("delta_native", "histogram"),
@@ -88,6 +93,8 @@ BUCKETS = [("exemplar_histogram_bucket", {**ODD, "le": le}, v, 1) for le, v in (
     ("http_duration_seconds_bucket", {**RICH, "method": "GET", "le": le}, v, ago) for le, v, ago in (("0.5", 0.25, 2), ("10", 7.5, 1))]
 WRITTEN_2 = {
     **WRITTEN,
+    "a point that only ends a histogram has no sum and ends that series too; the collector leaves it": (
+        [], [ENDED, "metadata of " + one("value_stale_histogram_sum", ODD, ("histogram", "", ""))]),
     "exemplars belong to counters and buckets; the collector's 2.0 sends none of buckets, and those of gauges": (
         [exemplar("exemplar_gauge", ODD, 1.0, 1)], [exemplar(*x) for x in BUCKETS]),
     "target_info has the same labels in both messages; the collector has another rule in 2.0": (

@@ -36,7 +36,7 @@ static void map_classic(struct prom_naive_place *p, const histogram_point *h, si
     uint64_t below = 0;
     double low = NAN; /* nothing is less */
 
-    if (h->has_sum)
+    if (h->has_sum || p->stale)
         prom_naive_line(p, "_sum", h->sum);
     prom_naive_line(p, "_count", (double)h->count);
     for (size_t i = 0; i < bounds && i < h->n_bucket_counts; i++) {
@@ -68,6 +68,7 @@ static enum leat_prom_drop map_histogram(struct prom_naive_place *p, const histo
 static enum leat_prom_drop map_summary(struct prom_naive_place *p, const summary_point *s)
 {
     char one[LEAT_PROM_NUMBER], other[LEAT_PROM_NUMBER];
+    uint64_t start = p->start;
     bool sorted = true;
 
     for (size_t i = 1; i < s->n_quantile_values; i++)
@@ -83,12 +84,14 @@ static enum leat_prom_drop map_summary(struct prom_naive_place *p, const summary
     }
     prom_naive_line(p, "_sum", s->sum);
     prom_naive_line(p, "_count", (double)s->count);
+    p->start = 0; /* a quantile counts nothing */
     for (size_t i = 0; i < s->n_quantile_values; i++) {
         prom_naive_begin_line(p, "", "quantile",
                               prom_naive_digits(s->quantile_values[i]->quantile, one));
         prom_naive_add_value(p, s->quantile_values[i]->value);
         prom_naive_end_line(p);
     }
+    p->start = start;
     return LEAT_PROM_KEPT;
 }
 

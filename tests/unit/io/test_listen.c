@@ -103,6 +103,28 @@ static void localhost_is_both_loopbacks_on_one_port(void **state)
     leat_loop_free(l);
 }
 
+static void one_family_is_one_family(void **state)
+{
+    struct leat_loop *l = leat_loop_new(NULL);
+    struct leat_listen_conf conf = {.endpoint = "localhost:0", .family = AF_INET};
+    struct leat_err err = {""};
+    struct leat_listener *a = leat_listen(l, &conf, no_accept, NULL, &err);
+
+    (void)state;
+    assert_non_null(a);
+    assert_memory_equal(leat_listener_text(a), "127.0.0.1:", 10);
+    assert_null(strchr(leat_listener_text(a), ','));
+    leat_listener_free(a);
+    conf.family = AF_INET6;
+    a = leat_listen(l, &conf, no_accept, NULL, &err);
+    if (a == NULL) /* a machine without IPv6 says so */
+        assert_memory_equal(err.text, "cannot listen on [::1]:0: ", 26);
+    else
+        assert_memory_equal(leat_listener_text(a), "[::1]:", 6);
+    leat_listener_free(a);
+    leat_loop_free(l);
+}
+
 static void workers_with_one_key_share_a_port(void **state)
 {
     struct leat_loop *l = leat_loop_new(NULL);
@@ -539,6 +561,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(splits_endpoints),
         cmocka_unit_test(localhost_is_both_loopbacks_on_one_port),
+        cmocka_unit_test(one_family_is_one_family),
         cmocka_unit_test(workers_with_one_key_share_a_port),
         cmocka_unit_test(another_process_is_not_joined),
         cmocka_unit_test(bad_endpoints_are_told_in_words),
