@@ -581,7 +581,6 @@ class Pages(Scenario):
             self.good(lambda port=port, path=path: t.ask("GET", path, port=port), 200)
 
 
-<<<<<<< HEAD
 class Scraped(Scenario):
     """test_prometheus_page: the page of the exporter prometheus in its forms, while points come in. A point there is no memory for is
     told as rejected, so nothing is missing."""
@@ -610,7 +609,8 @@ class Scraped(Scenario):
     def healthy(self, t):
         self.good(lambda: t.http("metrics"), 200)
         self.good(lambda: t.ask("GET", "/metrics", port=self.page), 200)
-=======
+
+
 class Statsd(Scenario):
     """test_statsd: lines by UDP, TCP and Unix datagrams, events into logs, two workers' tables, passes every few milliseconds."""
     tail = "leat: {workers: 2}\n"
@@ -667,7 +667,6 @@ service:{lib.telemetry(self.at)}
             self.put(f"{arrived}:1|c\n_e{{{len(arrived)},1}}:{arrived}|x".encode())
             return arrived in self.sinks[0].got("metrics") and arrived in self.sinks[0].got("logs")
         lib.wait_until(counted, "a line and an event arrive afterwards")
->>>>>>> main
 
 
 class Held(Scenario):
