@@ -156,6 +156,12 @@ static ssize_t on_read_body(nghttp2_session *session, int32_t stream_id, uint8_t
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (!body_ended(&ahead))
         return (ssize_t)n;
+    if (b->hungry != NULL && n == 0) {
+        leat_loop_defer(of_user_data(user_data)->loop, b->hungry);
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (b->hungry != NULL)
+        return (ssize_t)n;
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (b->no_end_stream || b->trailers != NULL)
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;

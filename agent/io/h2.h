@@ -17,6 +17,9 @@ struct leat_h2_body {
     const nghttp2_nv *trailers; /* submitted behind the last byte; NULL: none. They make
                                    no_end_stream superfluous */
     size_t ntrailers;
+    /* More pieces will follow: run when these have been handed out. Whoever has put others in their
+     * place calls nghttp2_session_resume_data(). NULL: these are all. */
+    struct leat_task *hungry;
 };
 
 struct leat_h2;

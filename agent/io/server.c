@@ -289,6 +289,7 @@ void leat_call_free(struct leat_call *c)
     struct leat_peer *p = c->peer;
 
     leat_list_remove(&c->link);
+    leat_stream_free(c);
     leat_call_discharge(c);
     leat_buf_unref(c->body);
     leat_buf_unref(c->more);
@@ -308,6 +309,8 @@ void leat_call_reply(struct leat_call *call, const struct leat_reply *reply)
 {
     LEAT_CHECK(call->phase == LEAT_CALL_SERVICE);
     if (call->gone || call->peer->server == NULL) {
+        if (reply->source != NULL)
+            reply->source->done(reply->source->self);
         leat_call_free(call);
         return;
     }
@@ -471,7 +474,7 @@ struct leat_server *leat_server_new(const struct leat_server_conf *conf,
         leat_server_free(s);
         return NULL;
     }
-    s->keep_heads = conf->include_metadata || s->auth != NULL;
+    s->keep_heads = conf->include_metadata || s->auth != NULL || env->keep_headers;
     make_meters(s);
     return s;
 }
@@ -507,6 +510,13 @@ void leat_server_drain(struct leat_server *s, void (*drained)(void *arg), void *
     maybe_drained(s);
 }
 
+/* Who makes these bodies may be gone after this. */
+static void end_streams(struct leat_peer *p)
+{
+    for (struct leat_link *l = p->calls.next; l != &p->calls; l = l->next)
+        leat_stream_end(LEAT_OWNER(l, struct leat_call, link));
+}
+
 static void release(struct leat_server *s)
 {
     struct leat_link *l;
@@ -514,6 +524,7 @@ static void release(struct leat_server *s)
     while ((l = leat_list_pop(&s->peers)) != NULL) {
         struct leat_peer *p = LEAT_OWNER(l, struct leat_peer, link);
 
+        end_streams(p);
         p->server = NULL;
         leat_list_remove(&p->slot);
         if (p->conn == NULL)

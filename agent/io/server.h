@@ -17,6 +17,7 @@ struct leat_codecs;
 struct leat_err;
 struct leat_loop;
 struct leat_meter;
+struct leat_text;
 
 /* What a call costs besides its body while it is open: itself, its HTTP/2 stream, the batch made of
  * it, the attempt and the stream to the destination. Charged to the budget when its headers are
@@ -127,6 +128,7 @@ struct leat_server_env {
     struct leat_meter *meter;            /* NULL: not metered */
     const char *who;                     /* component id, for logs and as share key of the port */
     uint32_t permissions;                /* of a Unix socket; 0: 0660 */
+    bool keep_headers;                   /* the service asks for others than the server needs */
     bool grpc_only;                      /* HTTP/1 gets a sentence that says which port it wants */
 };
 
@@ -166,15 +168,33 @@ void leat_call_headers(const struct leat_call *call,
 /* The plain body; the caller gets the reference. NULL: no body (length 0), or taken before. */
 struct leat_buf *leat_call_take_body(struct leat_call *call);
 
+/* A body that is made while it is sent: a long one needs no more memory than one piece of it, and a
+ * slow reader holds up nobody. HTTP only: chunked, DATA frames, or until the end of an HTTP/1.0
+ * connection. */
+struct leat_reply_source {
+    void *self;
+    /* Appends the next piece, tens of kilobytes at best, to `out`; asked for when the one before
+     * was written, at most once per turn of the loop. Nothing appended: asked again next turn. */
+    enum leat_reply_more {
+        LEAT_REPLY_MORE,
+        LEAT_REPLY_LAST, /* this was all */
+        LEAT_REPLY_CUT,  /* it cannot go on: the client is shown that the body is not whole */
+    } (*next)(void *self, struct leat_text *out);
+    /* Once, after which `self` is not used: all was made, the client or the server has gone, or
+     * nobody wanted a body (HEAD). */
+    void (*done)(void *self);
+};
+
 struct leat_reply {
-    uint32_t status;                 /* HTTP */
-    const char *content_type;        /* NULL: none */
-    struct leat_bytes body;          /* HTTP body, or the gRPC message; copied */
-    uint32_t grpc_status;            /* gRPC */
-    const char *grpc_message;        /* NULL: none */
-    struct leat_bytes grpc_details;  /* grpc-status-details-bin, raw bytes */
-    uint32_t retry_after_s;          /* Retry-After; 0: none */
-    const struct leat_pair *headers; /* more headers, names in lower case */
+    uint32_t status;                        /* HTTP */
+    const char *content_type;               /* NULL: none */
+    struct leat_bytes body;                 /* HTTP body, or the gRPC message; copied */
+    const struct leat_reply_source *source; /* instead of `body`; the struct is copied */
+    uint32_t grpc_status;                   /* gRPC */
+    const char *grpc_message;               /* NULL: none */
+    struct leat_bytes grpc_details;         /* grpc-status-details-bin, raw bytes */
+    uint32_t retry_after_s;                 /* Retry-After; 0: none */
+    const struct leat_pair *headers;        /* more headers, names in lower case */
     size_t nheaders;
 };
 /* Ends the call: it must not be touched afterwards. Also when the client is gone or its deadline

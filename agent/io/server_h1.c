@@ -62,13 +62,17 @@ static void end(struct leat_h1 *h)
     leat_conn_close(h->p->conn);
 }
 
-/* The reply is with the kernel. */
+/* The reply, or this piece of it, is with the kernel. */
 static void reply_written(struct leat_h1 *h)
 {
     struct leat_call *c = h->call;
 
-    h->call = NULL;
     h->writing = false;
+    if (c->made != NULL && !c->made->over && h->p->server != NULL) {
+        leat_stream_wait(c);
+        return;
+    }
+    h->call = NULL;
     h->answered = true;
     if (h->reply.cap > REPLY_KEPT)
         leat_text_done(&h->reply);
@@ -165,7 +169,9 @@ static void write_head(struct leat_h1 *h, const struct leat_reply *r, struct lea
     leat_text_str(t, "\r\n");
     if (r->content_type != NULL)
         add_line(t, "content-type", r->content_type);
-    if (r->status >= 200 && r->status != 204 && r->status != 304) {
+    if (r->source != NULL && h->parser.http_minor != 0) {
+        leat_text_str(t, "transfer-encoding: chunked\r\n");
+    } else if (r->source == NULL && r->status >= 200 && r->status != 204 && r->status != 304) {
         leat_text_str(t, "content-length: ");
         leat_text_uint(t, r->body.len);
         leat_text_str(t, "\r\n");
@@ -177,8 +183,38 @@ static void write_head(struct leat_h1 *h, const struct leat_reply *r, struct lea
     else if (h->parser.http_minor == 0)
         leat_text_str(t, "connection: keep-alive\r\n");
     leat_text_str(t, "\r\n");
-    if (!h->call->head_only && r->status != 204 && r->status != 304)
+    if (!h->call->head_only && r->source == NULL && r->status != 204 && r->status != 304)
         leat_text_add(t, r->body.data, r->body.len);
+}
+
+/* The next piece of a body that is made while it is sent. */
+static void go_on(struct leat_call *c)
+{
+    struct leat_h1 *h = c->peer->session;
+
+    if (leat_stream_fill(c, h->parser.http_minor != 0) == LEAT_REPLY_CUT) {
+        give_up(h);
+        return;
+    }
+    h->write_since = leat_clock_mono();
+    h->out = leat_text_bytes(&c->made->piece);
+    if (h->out.len == 0) {
+        reply_written(h);
+        return;
+    }
+    leat_peer_due(h->p, h->write_since + leat_server_write_timeout(h->p->server));
+    write_reply(h);
+}
+
+static bool open_source(struct leat_h1 *h, const struct leat_reply_source *source)
+{
+    if (h->call->head_only) {
+        source->done(source->self);
+        return true;
+    }
+    if (h->parser.http_minor == 0)
+        h->last = true; /* the end of the connection is the end of the body */
+    return leat_stream_open(h->call, source, go_on) == 0;
 }
 
 static void h1_reply(struct leat_call *c, const struct leat_reply *r)
@@ -190,6 +226,10 @@ static void h1_reply(struct leat_call *c, const struct leat_reply *r)
     if (!h->complete || h->p->server->draining || !h->p->server->conf->keep_alives_enabled ||
         !llhttp_should_keep_alive(&h->parser))
         h->last = true;
+    if (r->source != NULL && !open_source(h, r->source)) {
+        give_up(h);
+        return;
+    }
     leat_text_clear(&h->reply);
     write_head(h, r, &h->reply);
     if (!leat_text_ok(&h->reply)) {

@@ -242,6 +242,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t co
     nghttp2_session_set_stream_user_data(session, stream, NULL);
     if (h->opening == c)
         h->opening = NULL;
+    leat_stream_end(c);
     if (c->phase == LEAT_CALL_REPLIED) {
         c->flushed.run = call_flushed;
         leat_list_init(&c->flushed.link);

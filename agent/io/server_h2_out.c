@@ -16,6 +16,8 @@
  * still be on its way. */
 #define PER_ANSWER  2
 #define PER_REFUSAL 1
+/* And for so many bytes of a long answer one: a client acknowledges them by WINDOW_UPDATE. */
+#define PER_BYTES   2048
 #define DETAILS_MAX ((size_t)8 * 1024)
 
 /* Detaches the call from its stream: it may be freed any time. */
@@ -85,24 +87,90 @@ static uint8_t *copy_body(struct leat_call *c, struct leat_bytes body, size_t pr
     return at;
 }
 
+/* --- bodies that are made while they are sent */
+
+static void cut(struct leat_call *c)
+{
+    struct leat_h2s *h = c->peer->session;
+
+    leat_h2_reset(h->pump, c->stream, NGHTTP2_INTERNAL_ERROR);
+}
+
+/* The next piece takes the place of the one that is with the kernel. */
+static void go_on(struct leat_call *c)
+{
+    struct leat_h2s *h = c->peer->session;
+    struct leat_stream *st = c->made;
+
+    if (leat_stream_fill(c, false) == LEAT_REPLY_CUT) {
+        cut(c);
+        return;
+    }
+    if (st->piece.len == 0 && !st->over) {
+        leat_stream_wait(c);
+        return;
+    }
+    c->window_at = leat_clock_mono();
+    leat_guard_give(&h->guard, (unsigned)(st->piece.len / PER_BYTES) + 1);
+    c->out_piece = leat_text_bytes(&st->piece);
+    c->out.index = c->out.offset = 0;
+    if (st->over)
+        c->out.hungry = NULL;
+    leat_h2_heed(h->pump, nghttp2_session_resume_data(h->session, c->stream));
+    leat_h2_flush(h->pump);
+}
+
+static void piece_flushed(struct leat_task *t)
+{
+    struct leat_stream *st = LEAT_OWNER(t, struct leat_stream, flushed);
+
+    leat_stream_wait(st->call);
+}
+
+static void piece_taken(struct leat_task *t)
+{
+    struct leat_stream *st = LEAT_OWNER(t, struct leat_stream, hungry);
+    struct leat_h2s *h = st->call->peer->session;
+
+    if (st->source.done != NULL)
+        leat_h2_when_flushed(h->pump, &st->flushed);
+}
+
+static bool open_source(struct leat_call *c, const struct leat_reply_source *source)
+{
+    if (c->head_only) {
+        source->done(source->self);
+        return true;
+    }
+    if (leat_stream_open(c, source, go_on) < 0)
+        return false;
+    c->made->hungry.run = piece_taken;
+    c->made->flushed.run = piece_flushed;
+    c->out = (struct leat_h2_body){.pieces = &c->out_piece, .n = 1, .hungry = &c->made->hungry};
+    c->out_piece = leat_bytes(NULL, 0);
+    return true;
+}
+
 static void reply_http(struct leat_h2s *h, struct leat_call *c, const struct leat_reply *r)
 {
     struct leat_pair heads[LEAT_REPLY_HEADS];
     nghttp2_nv nva[LEAT_REPLY_HEADS + 3];
     char scratch[64], status[12], length[24];
     size_t n = 0, nheads = leat_reply_heads(c, r, heads, scratch);
-    bool bodyless = c->head_only || r->status == 204 || r->status == 304 || r->body.len == 0;
+    bool bodyless = c->head_only || r->status == 204 || r->status == 304 ||
+                    (r->body.len == 0 && r->source == NULL);
 
     snprintf(status, sizeof status, "%u", r->status);
     snprintf(length, sizeof length, "%zu", r->body.len);
     nva[n++] = nv_text(":status", status);
     if (r->content_type != NULL)
         nva[n++] = nv_text("content-type", r->content_type);
-    if (r->status != 204 && r->status != 304)
+    if (r->status != 204 && r->status != 304 && r->source == NULL)
         nva[n++] = nv_text("content-length", length);
     for (size_t i = 0; i < nheads; i++)
         nva[n++] = nv_text(heads[i].key, heads[i].value);
-    if (!bodyless && copy_body(c, r->body, 0) == NULL)
+    if (r->source != NULL ? !open_source(c, r->source)
+                          : !bodyless && copy_body(c, r->body, 0) == NULL)
         no_reply(h, c);
     else
         respond(h, c, nva, n, bodyless ? NULL : &c->out);

@@ -6,6 +6,7 @@
  * server_refuse.c the server's own refusals
  * server_head.c  where a call keeps its request headers
  * server_reply.c what every reply carries: headers, CORS, plain texts
+ * server_stream.c bodies that are made while they are sent
  * server_h1.c server_h1_parse.c       HTTP/1.1
  * server_h2.c server_h2_out.c         HTTP/2
  * server_wheel.c which connections the tick must look at
@@ -13,6 +14,7 @@
 #ifndef LEAT_IO_SERVER_INTERNAL_H
 #define LEAT_IO_SERVER_INTERNAL_H
 
+#include "base/text.h"
 #include "io/conn.h"
 #include "io/grpc.h"
 #include "io/guard.h"
@@ -129,7 +131,8 @@ struct leat_call {
     struct leat_h2_body out;
     struct leat_bytes out_piece;
     nghttp2_nv trailers[2];
-    uint8_t *out_more; /* when out_room is too small */
+    uint8_t *out_more;        /* when out_room is too small */
+    struct leat_stream *made; /* the reply's body is made while it is sent; NULL: it is not */
     /* not zeroed */
     uint8_t head[LEAT_HEAD_ROOM];
     uint8_t out_room[LEAT_OUT_ROOM];
@@ -238,6 +241,27 @@ const char *leat_http_reason(uint32_t status);
 const char *leat_http_date(void); /* valid until the next call on this thread */
 bool leat_cors_origin(const struct leat_server *s, struct leat_bytes origin);
 void leat_cors_preflight(struct leat_call *c); /* answers it */
+
+/* --- server_stream.c: the body of a reply, piece by piece. `go_on` of the call's protocol is run
+ * in the turn after leat_stream_wait(). */
+struct leat_stream {
+    struct leat_reply_source source; /* done NULL: it has been told */
+    struct leat_timer *timer;
+    struct leat_text piece; /* what is being sent: valid until the next leat_stream_fill() */
+    bool over;              /* the piece is the last */
+    struct leat_call *call;
+    void (*go_on)(struct leat_call *c);
+    struct leat_task hungry, flushed; /* HTTP/2: all was handed over; and is with the kernel */
+};
+/* Takes the source over. -1: no memory, the source was told. */
+int leat_stream_open(struct leat_call *c, const struct leat_reply_source *source,
+                     void (*go_on)(struct leat_call *c));
+void leat_stream_wait(struct leat_call *c);
+/* Makes the next piece, as an HTTP/1.1 chunk when `chunked`. CUT: it failed, or has been ended. */
+enum leat_reply_more leat_stream_fill(struct leat_call *c, bool chunked);
+/* Nothing more is asked of the source. The piece stays until the call is freed. */
+void leat_stream_end(struct leat_call *c); /* there may be none */
+void leat_stream_free(struct leat_call *c);
 
 /* --- server_h2.c and server_h2_out.c: an HTTP/2 session. */
 struct leat_h2s {

@@ -16,6 +16,7 @@ extern const struct leat_component leat_exporter_debug;
 extern const struct leat_component leat_exporter_file;
 extern const struct leat_component leat_exporter_prometheus_remote_write;
 extern const struct leat_component leat_exporter_nop;
+extern const struct leat_component leat_exporter_prometheus;
 extern const struct leat_component leat_connector_forward;
 extern const struct leat_component leat_extension_health_check;
 extern const struct leat_component leat_extension_basicauth;
@@ -37,6 +38,7 @@ const struct leat_component *const leat_components[] = {
     &leat_exporter_file,
     &leat_exporter_prometheus_remote_write,
     &leat_exporter_nop,
+    &leat_exporter_prometheus,
     &leat_connector_forward,
     &leat_extension_health_check,
     &leat_extension_basicauth,

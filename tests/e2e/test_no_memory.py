@@ -581,6 +581,36 @@ class Pages(Scenario):
             self.good(lambda port=port, path=path: t.ask("GET", path, port=port), 200)
 
 
+class Scraped(Scenario):
+    """test_prometheus_page: the page of the exporter prometheus in its forms, while points come in. A point there is no memory for is
+    told as rejected, so nothing is missing."""
+    kinds = ("metrics",)
+
+    def exporters(self):
+        return "prometheus: {endpoint: 127.0.0.1:0, enable_open_metrics: true, metric_expiration: 400ms}", "[prometheus]"
+
+    def started(self, leat):
+        super().started(leat)
+        self.page = leat.port("prometheus")
+
+    def traffic(self, t):
+        t.http("metrics", count=50)
+        t.http("metrics", as_json=True)
+        for path, headers in (("/metrics", {"Accept-Encoding": "gzip"}), ("/metrics", {"Accept": "application/openmetrics-text"}),
+                              ("/metrics?match[]=%7B__name__=~%22.*%22,a!=%22%22%7D", {}), ("/federate?match[]=x%7B", {}), ("/nosuch", {})):
+            t.ask("GET", path, headers=headers, port=self.page)
+
+    def missing(self, acknowledged):
+        return []
+
+    def forget(self):
+        """Series stay until they expire."""
+
+    def healthy(self, t):
+        self.good(lambda: t.http("metrics"), 200)
+        self.good(lambda: t.ask("GET", "/metrics", port=self.page), 200)
+
+
 class Statsd(Scenario):
     """test_statsd: lines by UDP, TCP and Unix datagrams, events into logs, two workers' tables, passes every few milliseconds."""
     tail = "leat: {workers: 2}\n"
@@ -828,7 +858,7 @@ class NoMemory(lib.Case):
         self.assertIn(False, started)
 
 
-for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, RemoteWrite, Deltas, Pages, Statsd):
+for scenario in (HttpIn, GrpcIn, Tls, Auth, Reload, FanOut, CodecsOut, Files, RemoteWrite, Deltas, Pages, Statsd, Scraped):
     def check(self, kind=scenario):
         self.check(kind)
     check.__doc__ = None

@@ -12,7 +12,9 @@
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
-static inline size_t otlp_mutate(uint8_t *data, size_t size, size_t max, unsigned seed, size_t head)
+/* Of one signal; the head is random. */
+static inline size_t otlp_mutate_as(enum leat_signal signal, uint8_t *data, size_t size, size_t max,
+                                    unsigned seed, size_t head)
 {
     struct otlp_random r = {seed};
     ProtobufCMessage *m;
@@ -22,9 +24,11 @@ static inline size_t otlp_mutate(uint8_t *data, size_t size, size_t max, unsigne
         return LLVMFuzzerMutate(data, size, max);
     for (size_t i = 0; i < head; i++)
         data[i] = (uint8_t)otlp_random_next(&r);
+    if (signal == LEAT_SIGNALS)
+        signal = (enum leat_signal)(data[0] % LEAT_SIGNALS);
     leat_text_init(&t, OTLP_RANDOM_MAX);
     leat_text_init(&u, OTLP_RANDOM_MAX);
-    m = otlp_random_request(&r, (enum leat_signal)(data[0] % LEAT_SIGNALS), 2);
+    m = otlp_random_request(&r, signal, 2);
     otlp_random_pack(m, &t);
     otlp_random_scramble(&r, m->descriptor, leat_text_bytes(&t), true, &u);
     size = head;
@@ -36,6 +40,12 @@ static inline size_t otlp_mutate(uint8_t *data, size_t size, size_t max, unsigne
     leat_text_done(&u);
     otlp_random_free(m);
     return size;
+}
+
+/* Of the signal that the first byte says. */
+static inline size_t otlp_mutate(uint8_t *data, size_t size, size_t max, unsigned seed, size_t head)
+{
+    return otlp_mutate_as((enum leat_signal)LEAT_SIGNALS, data, size, max, seed, head);
 }
 
 #endif
