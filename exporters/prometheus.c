@@ -339,6 +339,13 @@ static void prometheus_drain(void *self_, void (*drained)(void *house), void *ho
     leat_scrape_page_drain(self->page, drained, house);
 }
 
+static void prometheus_deltas(const void *conf, struct leat_deltas *ret)
+{
+    (void)conf;
+    ret->drops = LEAT_DELTA_UPDOWN;
+    ret->why = "what may fall cannot be told from a restart";
+}
+
 const struct leat_component leat_exporter_prometheus = {
     .type = "prometheus",
     .kind = LEAT_EXPORTER,
@@ -349,6 +356,7 @@ const struct leat_component leat_exporter_prometheus = {
     .self_size = sizeof(struct prometheus),
     .single = true,
     .sender = LEAT_SENDER(struct prometheus_conf, sender),
+    .deltas = prometheus_deltas,
     .check = check,
     .open = prometheus_open,
     .take = prometheus_take,

@@ -14,7 +14,7 @@
 #include "proto/otlp_json.h"
 #include "proto/otlp_view.h"
 
-void prom_rig_init(struct prom_rig *r)
+void scrape_rig_init(struct scrape_rig *r)
 {
     memset(r, 0, sizeof *r);
     leat_clock_fake(1000 * LEAT_SEC, 1700000000 * LEAT_SEC);
@@ -29,12 +29,12 @@ void prom_rig_init(struct prom_rig *r)
     leat_text_init(&r->page, (size_t)256 << 20);
 }
 
-void prom_rig_start(struct prom_rig *r)
+void scrape_rig_start(struct scrape_rig *r)
 {
     r->store = leat_scrape_store_new(&r->conf);
 }
 
-void prom_rig_done(struct prom_rig *r)
+void scrape_rig_done(struct scrape_rig *r)
 {
     leat_scrape_store_free(r->store);
     LEAT_CHECK(leat_budget_used(&r->budget) == 0);
@@ -43,7 +43,7 @@ void prom_rig_done(struct prom_rig *r)
     leat_clock_real();
 }
 
-uint32_t prom_rig_json(struct prom_rig *r, const char *json)
+uint32_t scrape_rig_json(struct scrape_rig *r, const char *json)
 {
     struct leat_otlp_count count;
     struct leat_err err = {""};
@@ -62,7 +62,7 @@ uint32_t prom_rig_json(struct prom_rig *r, const char *json)
     return n;
 }
 
-uint32_t prom_rig_metric(struct prom_rig *r, const char *metric, ...)
+uint32_t scrape_rig_metric(struct scrape_rig *r, const char *metric, ...)
 {
     struct leat_text json;
     char inside[8192];
@@ -79,12 +79,12 @@ uint32_t prom_rig_metric(struct prom_rig *r, const char *metric, ...)
                          "\"scopeMetrics\":[{\"metrics\":[{");
     leat_text_str(&json, inside);
     leat_text_str(&json, "}]}]}]}");
-    n = prom_rig_json(r, leat_text_get(&json));
+    n = scrape_rig_json(r, leat_text_get(&json));
     leat_text_done(&json);
     return n;
 }
 
-void prom_rig_page(struct prom_rig *r)
+void scrape_rig_page(struct scrape_rig *r)
 {
     struct leat_scrape_cursor c;
     struct leat_scrape_family f;
@@ -131,39 +131,39 @@ static bool has_own(const struct prom_sample *s, const char *labels)
     return strcmp(text, labels) == 0;
 }
 
-double prom_rig_value(struct prom_rig *r, const char *name, const char *labels)
+double scrape_rig_value(struct scrape_rig *r, const char *name, const char *labels)
 {
-    prom_rig_page(r);
+    scrape_rig_page(r);
     for (size_t i = 0; i < r->parsed.nsamples; i++)
         if (strcmp(r->parsed.samples[i].name, name) == 0 && has_own(&r->parsed.samples[i], labels))
             return r->parsed.samples[i].value;
     return NAN;
 }
 
-uint32_t prom_rig_sum(struct prom_rig *r, const char *name, int temporality, bool monotonic,
-                      int start, int time, int v)
+uint32_t scrape_rig_sum(struct scrape_rig *r, const char *name, int temporality, bool monotonic,
+                        int start, int time, int v)
 {
-    return prom_rig_metric(r,
-                           "\"name\":\"%s\",\"sum\":{\"aggregationTemporality\":%d,"
-                           "\"isMonotonic\":%s,\"dataPoints\":[{\"startTimeUnixNano\":\"%d\","
-                           "\"timeUnixNano\":\"%d\",\"asInt\":\"%d\"}]}",
-                           name, temporality, monotonic ? "true" : "false", start, time, v);
+    return scrape_rig_metric(r,
+                             "\"name\":\"%s\",\"sum\":{\"aggregationTemporality\":%d,"
+                             "\"isMonotonic\":%s,\"dataPoints\":[{\"startTimeUnixNano\":\"%d\","
+                             "\"timeUnixNano\":\"%d\",\"asInt\":\"%d\"}]}",
+                             name, temporality, monotonic ? "true" : "false", start, time, v);
 }
 
-uint32_t prom_rig_gauge(struct prom_rig *r, const char *name, const char *key, const char *value,
-                        int time, double v)
+uint32_t scrape_rig_gauge(struct scrape_rig *r, const char *name, const char *key,
+                          const char *value, int time, double v)
 {
-    return prom_rig_metric(r,
-                           "\"name\":\"%s\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":"
-                           "\"%s\",\"value\":{\"stringValue\":\"%s\"}}],\"timeUnixNano\":\"%d\","
-                           "\"asDouble\":%.17g}]}",
-                           name, key, value, time, v);
+    return scrape_rig_metric(r,
+                             "\"name\":\"%s\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":"
+                             "\"%s\",\"value\":{\"stringValue\":\"%s\"}}],\"timeUnixNano\":\"%d\","
+                             "\"asDouble\":%.17g}]}",
+                             name, key, value, time, v);
 }
 
-uint32_t prom_rig_histogram(struct prom_rig *r, int temporality, int time, const char *rest)
+uint32_t scrape_rig_histogram(struct scrape_rig *r, int temporality, int time, const char *rest)
 {
-    return prom_rig_metric(r,
-                           "\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":%d,"
-                           "\"dataPoints\":[{\"timeUnixNano\":\"%d\",%s}]}",
-                           temporality, time, rest);
+    return scrape_rig_metric(r,
+                             "\"name\":\"h\",\"histogram\":{\"aggregationTemporality\":%d,"
+                             "\"dataPoints\":[{\"timeUnixNano\":\"%d\",%s}]}",
+                             temporality, time, rest);
 }

@@ -14,7 +14,7 @@
 #include "lib/io_server.h"
 #include "lib/prom_help.h"
 
-static struct prom_rig rig;
+static struct scrape_rig rig;
 static struct leat_loop *loop;
 static struct leat_scrape_page *page;
 static struct io_raw r;
@@ -41,11 +41,11 @@ static int setup(void **state)
     unsigned port;
 
     (void)state;
-    prom_rig_init(&rig);
+    scrape_rig_init(&rig);
     rig.conf.max_series = 100000;
     rig.conf.expiration = 360 * LEAT_SEC;
     rig.conf.max_bytes = (size_t)60 << 20;
-    prom_rig_start(&rig);
+    scrape_rig_start(&rig);
     expired = 0;
     env.loop = loop = leat_loop_new(&err);
     page = leat_scrape_page_new(&conf, &env, rig.store, &err);
@@ -61,7 +61,7 @@ static int teardown(void **state)
     io_raw_done(&r);
     leat_scrape_page_free(page);
     leat_loop_free(loop);
-    prom_rig_done(&rig);
+    scrape_rig_done(&rig);
     return 0;
 }
 
@@ -77,7 +77,7 @@ static void fill(unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         snprintf(value, sizeof value, "%u", i);
-        prom_rig_gauge(&rig, i % 2 ? "odd" : "even", "n", value, 10, i);
+        scrape_rig_gauge(&rig, i % 2 ? "odd" : "even", "n", value, 10, i);
     }
 }
 

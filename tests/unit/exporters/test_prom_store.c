@@ -13,28 +13,28 @@
 #include "config/schema.h"
 #include "lib/prom_help.h"
 
-static struct prom_rig r;
+static struct scrape_rig r;
 #define IS(name, labels, v)  PROM_IS(&r, name, labels, v)
 #define ABSENT(name, labels) IS(name, labels, NAN)
 #define H_ONE                PROM_HISTOGRAM
 #define DELTA                PROM_DELTA
 #define CUMULATIVE           PROM_CUMULATIVE
-#define sum(...)             prom_rig_sum(&r, __VA_ARGS__)
-#define gauge(...)           prom_rig_gauge(&r, __VA_ARGS__)
-#define histogram(...)       prom_rig_histogram(&r, __VA_ARGS__)
+#define sum(...)             scrape_rig_sum(&r, __VA_ARGS__)
+#define gauge(...)           scrape_rig_gauge(&r, __VA_ARGS__)
+#define histogram(...)       scrape_rig_histogram(&r, __VA_ARGS__)
 
 static int setup(void **state)
 {
     (void)state;
-    prom_rig_init(&r);
-    prom_rig_start(&r);
+    scrape_rig_init(&r);
+    scrape_rig_start(&r);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    prom_rig_done(&r);
+    scrape_rig_done(&r);
     return 0;
 }
 
@@ -93,11 +93,12 @@ static void int_sums_that_overflow_become_doubles(void **state)
 {
     (void)state;
     for (int i = 1; i < 4; i++)
-        prom_rig_metric(&r,
-                        "\"name\":\"c\",\"sum\":{\"aggregationTemporality\":1,\"isMonotonic\":true,"
-                        "\"dataPoints\":[{\"timeUnixNano\":\"%d\",\"asInt\":\"9223372036854775807\""
-                        "}]}",
-                        i);
+        scrape_rig_metric(
+            &r,
+            "\"name\":\"c\",\"sum\":{\"aggregationTemporality\":1,\"isMonotonic\":true,"
+            "\"dataPoints\":[{\"timeUnixNano\":\"%d\",\"asInt\":\"9223372036854775807\""
+            "}]}",
+            i);
     IS("c_total", "", 3 * 9223372036854775807.0);
 }
 
@@ -163,11 +164,11 @@ static void exponential_histograms_show_count_and_sum(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++)
-        prom_rig_metric(&r,
-                        "\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":1,"
-                        "\"dataPoints\":[{\"timeUnixNano\":\"%d\",\"count\":\"3\",\"sum\":1.5,"
-                        "\"scale\":1,\"positive\":{\"bucketCounts\":[1,2]}}]}",
-                        10 + i);
+        scrape_rig_metric(&r,
+                          "\"name\":\"e\",\"exponentialHistogram\":{\"aggregationTemporality\":1,"
+                          "\"dataPoints\":[{\"timeUnixNano\":\"%d\",\"count\":\"3\",\"sum\":1.5,"
+                          "\"scale\":1,\"positive\":{\"bucketCounts\":[1,2]}}]}",
+                          10 + i);
     IS("e_bucket", "le=+Inf", 6);
     IS("e_count", "", 6);
     IS("e_sum", "", 3);
@@ -177,9 +178,9 @@ static void exponential_histograms_show_count_and_sum(void **state)
 static void summaries(void **state)
 {
     (void)state;
-    prom_rig_metric(&r, "\"name\":\"s\",\"summary\":{\"dataPoints\":[{\"timeUnixNano\":\"1\","
-                        "\"count\":\"3\",\"sum\":4,\"quantileValues\":[{\"quantile\":0.5,"
-                        "\"value\":1},{\"quantile\":0.99,\"value\":2}]}]}");
+    scrape_rig_metric(&r, "\"name\":\"s\",\"summary\":{\"dataPoints\":[{\"timeUnixNano\":\"1\","
+                          "\"count\":\"3\",\"sum\":4,\"quantileValues\":[{\"quantile\":0.5,"
+                          "\"value\":1},{\"quantile\":0.99,\"value\":2}]}]}");
     IS("s", "quantile=0.5", 1);
     IS("s", "quantile=0.99", 2);
     IS("s_sum", "", 4);
@@ -190,13 +191,14 @@ static void a_point_without_a_value(void **state)
 {
     (void)state;
     gauge("g", "a", "1", 10, 1.5);
-    prom_rig_metric(&r,
-                    "\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":\"a\","
-                    "\"value\":{\"stringValue\":\"1\"}}],\"timeUnixNano\":\"5\",\"flags\":1}]}");
+    scrape_rig_metric(&r,
+                      "\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":\"a\","
+                      "\"value\":{\"stringValue\":\"1\"}}],\"timeUnixNano\":\"5\",\"flags\":1}]}");
     IS("g", "a=1", 1.5); /* older than the value */
-    prom_rig_metric(&r, "\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":\"a\","
-                        "\"value\":{\"stringValue\":\"1\"}}],\"timeUnixNano\":\"15\",\"flags\":1},"
-                        "{\"timeUnixNano\":\"15\"}]}");
+    scrape_rig_metric(&r,
+                      "\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"attributes\":[{\"key\":\"a\","
+                      "\"value\":{\"stringValue\":\"1\"}}],\"timeUnixNano\":\"15\",\"flags\":1},"
+                      "{\"timeUnixNano\":\"15\"}]}");
     ABSENT("g", "a=1");
     IS("g", "", 0); /* no number at all is 0 */
     assert_int_equal(leat_scrape_store_series(r.store), 1);
@@ -209,9 +211,9 @@ static void labels_of_our_own(void **state)
                                H_ONE ",\"attributes\":[{\"key\":\"le\",\"value\":{\"stringValue\":"
                                      "\"x\"}}]"),
                      1);
-    assert_int_equal(prom_rig_metric(&r, "\"name\":\"s\",\"summary\":{\"dataPoints\":[{"
-                                         "\"attributes\":[{\"key\":\"quantile\",\"value\":{"
-                                         "\"stringValue\":\"x\"}}]}]}"),
+    assert_int_equal(scrape_rig_metric(&r, "\"name\":\"s\",\"summary\":{\"dataPoints\":[{"
+                                           "\"attributes\":[{\"key\":\"quantile\",\"value\":{"
+                                           "\"stringValue\":\"x\"}}]}]}"),
                      1);
     assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_LABELS], 2);
     assert_int_equal(gauge("g", "le", "1", 10, 1), 0);
@@ -221,9 +223,9 @@ static void labels_of_our_own(void **state)
 static void unknown_types_stay_unknown(void **state)
 {
     (void)state;
-    prom_rig_metric(&r, "\"name\":\"x\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"1\"}]},"
-                        "\"metadata\":[{\"key\":\"prometheus.type\",\"value\":{\"stringValue\":"
-                        "\"unknown\"}}]");
+    scrape_rig_metric(&r, "\"name\":\"x\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"1\"}]},"
+                          "\"metadata\":[{\"key\":\"prometheus.type\",\"value\":{\"stringValue\":"
+                          "\"unknown\"}}]");
     IS("x", "", 0);
     assert_string_equal(prom_family_find(&r.parsed, "x")->type, "untyped");
 }
@@ -235,17 +237,17 @@ static void what_everything_is_called(void **state)
     const struct prom_sample *s;
 
     (void)state;
-    prom_rig_json(&r,
-                  "{\"resourceMetrics\":[{\"resource\":{\"attributes\":["
-                  "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}},"
-                  "{\"key\":\"service.namespace\",\"value\":{\"stringValue\":\"eu\"}},"
-                  "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}},"
-                  "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"h1\"}}]},\"scopeMetrics\":["
-                  "{\"schemaUrl\":\"u\",\"scope\":{\"name\":\"lib\",\"version\":\"2\"},"
-                  "\"metrics\":[{\"name\":\"size\",\"unit\":\"By\",\"description\":\"How much.\","
-                  "\"gauge\":{\"dataPoints\":[{\"asInt\":\"3\",\"timeUnixNano\":\"1\","
-                  "\"attributes\":[{\"key\":\"a.b\",\"value\":{\"stringValue\":\"x\"}}]}]}}]}]}]}");
-    prom_rig_page(&r);
+    scrape_rig_json(
+        &r, "{\"resourceMetrics\":[{\"resource\":{\"attributes\":["
+            "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}},"
+            "{\"key\":\"service.namespace\",\"value\":{\"stringValue\":\"eu\"}},"
+            "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"i\"}},"
+            "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"h1\"}}]},\"scopeMetrics\":["
+            "{\"schemaUrl\":\"u\",\"scope\":{\"name\":\"lib\",\"version\":\"2\"},"
+            "\"metrics\":[{\"name\":\"size\",\"unit\":\"By\",\"description\":\"How much.\","
+            "\"gauge\":{\"dataPoints\":[{\"asInt\":\"3\",\"timeUnixNano\":\"1\","
+            "\"attributes\":[{\"key\":\"a.b\",\"value\":{\"stringValue\":\"x\"}}]}]}}]}]}]}");
+    scrape_rig_page(&r);
     s = prom_sample_find(&r.parsed, "size_bytes",
                          "a_b=x,instance=i,job=eu/shop,otel_scope_name=lib,"
                          "otel_scope_schema_url=u,otel_scope_version=2");
@@ -289,7 +291,7 @@ static void target(const char *host)
              "{\"metrics\":[{\"name\":\"up\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"3\","
              "\"timeUnixNano\":\"1\"}]}}]}]}]}",
              host);
-    prom_rig_json(&r, json);
+    scrape_rig_json(&r, json);
 }
 
 /* One target_info for a job and instance, that of the latest resource, as long as one of its series
@@ -305,7 +307,7 @@ static void target_info_follows_its_series(void **state)
     assert_int_equal(leat_scrape_store_series(r.store), 1);
     leat_clock_step(301 * LEAT_SEC);
     leat_scrape_store_expire(r.store);
-    prom_rig_page(&r);
+    scrape_rig_page(&r);
     assert_int_equal(r.parsed.nsamples, 0);
     assert_int_equal(leat_scrape_store_bytes(r.store), 0);
 }
@@ -322,8 +324,8 @@ static void the_first_type_of_a_name_wins(void **state)
     assert_int_equal(gauge("h_sum", "a", "1", 10, 1), 1);
     assert_int_equal(gauge("h_bucket", "a", "1", 10, 1), 1);
     assert_int_equal(gauge("q_count", "a", "1", 10, 1), 0);
-    assert_int_equal(prom_rig_metric(&r, "\"name\":\"q\",\"summary\":{\"dataPoints\":[{"
-                                         "\"timeUnixNano\":\"1\"}]}"),
+    assert_int_equal(scrape_rig_metric(&r, "\"name\":\"q\",\"summary\":{\"dataPoints\":[{"
+                                           "\"timeUnixNano\":\"1\"}]}"),
                      1);
     IS("c_total", "", 5);
     IS("q_count", "a=1", 1);
@@ -338,7 +340,7 @@ static void a_counter_beside_its_base(void **state)
     r.style.open = true;
     sum("hits", CUMULATIVE, true, 1, 10, 5);
     gauge("hits", "a", "1", 10, 1);
-    prom_rig_page(&r);
+    scrape_rig_page(&r);
     assert_string_equal(prom_family_find(&r.parsed, "hits")->type, "gauge");
     assert_string_equal(prom_family_find(&r.parsed, "hits_total")->type, "unknown");
 }

@@ -13,20 +13,20 @@
 #include "config/schema.h"
 #include "lib/prom_help.h"
 
-static struct prom_rig r;
+static struct scrape_rig r;
 #define IS(name, labels, v)  PROM_IS(&r, name, labels, v)
 #define ABSENT(name, labels) IS(name, labels, NAN)
 #define H_ONE                PROM_HISTOGRAM
 #define DELTA                PROM_DELTA
 #define CUMULATIVE           PROM_CUMULATIVE
-#define gauge(...)           prom_rig_gauge(&r, __VA_ARGS__)
-#define histogram(...)       prom_rig_histogram(&r, __VA_ARGS__)
+#define gauge(...)           scrape_rig_gauge(&r, __VA_ARGS__)
+#define histogram(...)       scrape_rig_histogram(&r, __VA_ARGS__)
 
 static int setup(void **state)
 {
     (void)state;
-    prom_rig_init(&r);
-    prom_rig_start(&r);
+    scrape_rig_init(&r);
+    scrape_rig_start(&r);
     return 0;
 }
 
@@ -34,14 +34,14 @@ static int setup(void **state)
 static int setup_later(void **state)
 {
     (void)state;
-    prom_rig_init(&r);
+    scrape_rig_init(&r);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    prom_rig_done(&r);
+    scrape_rig_done(&r);
     return 0;
 }
 
@@ -57,9 +57,9 @@ static void const_labels_and_scopes(void **state)
     r.conf.labels.constant_count = 1;
     r.conf.labels.no_scope = true;
     r.conf.naming.namespace = leat_bytes_str("ns");
-    prom_rig_start(&r);
+    scrape_rig_start(&r);
     gauge("g", "a", "1", 10, 1);
-    prom_rig_page(&r);
+    scrape_rig_page(&r);
     assert_non_null(prom_sample_find(&r.parsed, "ns_g", "a=1,dc=eu,instance=i-1,job=shop"));
 }
 
@@ -72,16 +72,17 @@ static void picked_resource_attributes(void **state)
     r.conf.included = &included;
     r.conf.excluded = &excluded;
     r.conf.labels.no_scope = true;
-    prom_rig_start(&r);
-    prom_rig_json(&r, "{\"resourceMetrics\":[{\"resource\":{\"attributes\":["
-                      "{\"key\":\"a\",\"value\":{\"stringValue\":\"resource\"}},"
-                      "{\"key\":\"host.id\",\"value\":{\"stringValue\":\"7\"}},"
-                      "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"h1\"}}]},"
-                      "\"scopeMetrics\":[{\"metrics\":[{\"name\":\"g\",\"gauge\":{\"dataPoints\":["
-                      "{\"timeUnixNano\":\"1\",\"attributes\":["
-                      "{\"key\":\"a\",\"value\":{\"stringValue\":\"point\"}},"
-                      "{\"key\":\"b\",\"value\":{\"stringValue\":\"point\"}}]}]}}]}]}]}");
-    prom_rig_page(&r);
+    scrape_rig_start(&r);
+    scrape_rig_json(&r,
+                    "{\"resourceMetrics\":[{\"resource\":{\"attributes\":["
+                    "{\"key\":\"a\",\"value\":{\"stringValue\":\"resource\"}},"
+                    "{\"key\":\"host.id\",\"value\":{\"stringValue\":\"7\"}},"
+                    "{\"key\":\"host.name\",\"value\":{\"stringValue\":\"h1\"}}]},"
+                    "\"scopeMetrics\":[{\"metrics\":[{\"name\":\"g\",\"gauge\":{\"dataPoints\":["
+                    "{\"timeUnixNano\":\"1\",\"attributes\":["
+                    "{\"key\":\"a\",\"value\":{\"stringValue\":\"point\"}},"
+                    "{\"key\":\"b\",\"value\":{\"stringValue\":\"point\"}}]}]}}]}]}]}");
+    scrape_rig_page(&r);
     assert_non_null(prom_sample_find(&r.parsed, "g", "a=resource,b=point,host_id=7"));
 }
 
@@ -97,7 +98,7 @@ static void exemplars(void **state)
               "\"traceId\":\"0102030405060708090a0b0c0d0e0f10\",\"spanId\":\"0102030405060708\","
               "\"filteredAttributes\":[{\"key\":\"user.id\",\"value\":{\"intValue\":\"7\"}}]},"
               "{\"timeUnixNano\":\"6000000000\",\"asInt\":\"100\"}]");
-    prom_rig_page(&r);
+    scrape_rig_page(&r);
     for (size_t i = 0; i < r.parsed.nsamples; i++) {
         s = &r.parsed.samples[i];
         if (strcmp(s->name, "h_bucket") == 0 && strcmp(prom_label(s, "le"), "1.0") == 0) {
@@ -115,7 +116,7 @@ static void exemplars(void **state)
               "{\"asDouble\":0.8,\"filteredAttributes\":[{\"key\":\"k\",\"value\":{\"stringValue\":"
               "\"0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
               "23456789012345678901234567890123456789012345678901234567890123456789\"}}]}]");
-    prom_rig_page(&r);
+    scrape_rig_page(&r);
     for (size_t i = 0; i < r.parsed.nsamples; i++) {
         s = &r.parsed.samples[i];
         if (prom_label(s, "le") != NULL && strcmp(prom_label(s, "le"), "1.0") == 0) {
@@ -134,7 +135,7 @@ static void beyond_the_limit_only_what_is_there_goes_on(void **state)
 
     (void)state;
     r.conf.max_series = 3;
-    prom_rig_start(&r);
+    scrape_rig_start(&r);
     for (int i = 0; i < 10; i++) {
         snprintf(value, sizeof value, "%d", i);
         assert_int_equal(gauge("g", "a", value, 10, i), i >= 3);
@@ -152,7 +153,7 @@ static void bytes_have_a_limit_too(void **state)
 
     (void)state;
     r.conf.max_bytes = 20000;
-    prom_rig_start(&r);
+    scrape_rig_start(&r);
     for (int i = 0; i < 200; i++) {
         snprintf(value, sizeof value, "%d", i);
         dropped += gauge("g", "a", value, 10, i);
@@ -175,7 +176,7 @@ static void a_point_too_large_for_a_page(void **state)
     for (int i = 0; i < LEAT_SCRAPE_MARKS_MAX + 1; i++)
         leat_text_printf(&json, "%s%d", i != 0 ? "," : "", i);
     leat_text_str(&json, "]}]}}]}]}]}");
-    assert_int_equal(prom_rig_json(&r, leat_text_get(&json)), 1);
+    assert_int_equal(scrape_rig_json(&r, leat_text_get(&json)), 1);
     assert_int_equal(r.dropped[LEAT_SCRAPE_DROP_TOO_LARGE], 1);
     assert_int_equal(leat_scrape_store_bytes(r.store), 0);
     leat_text_done(&json);
@@ -190,7 +191,7 @@ static void no_memory_costs_points_and_nothing_else(void **state)
             r.dropped[i] = 0;
         r.fail_at = nth;
         histogram(DELTA, (int)nth, H_ONE ",\"exemplars\":[{\"asInt\":\"1\"}]");
-        prom_rig_page(&r);
+        scrape_rig_page(&r);
         if (nth % 7 == 0) { /* all anew */
             leat_clock_step(301 * LEAT_SEC);
             leat_scrape_store_expire(r.store);
@@ -298,12 +299,12 @@ static void many_families_stay_sorted(void **state)
 
     (void)state;
     r.conf.max_series = 10000;
-    prom_rig_start(&r);
+    scrape_rig_start(&r);
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof name, "f%d", i * 7919 % 2003);
         gauge(name, "a", "1", 10, i);
     }
-    prom_rig_page(&r);
+    scrape_rig_page(&r);
     assert_int_equal(r.parsed.nfamilies, 2001); /* and target_info */
     for (size_t i = 0; i < r.parsed.nfamilies; i++) {
         assert_true(strcmp(r.parsed.families[i].name, before) > 0);
