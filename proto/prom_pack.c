@@ -5,6 +5,8 @@
 #include "proto/prom_places.h"
 #include "proto/prom_squeeze.h"
 
+_Static_assert(LEAT_PROM_PACK_SLACK >= LEAT_SQUEEZE_SLACK, "head and tail have it");
+
 struct leat_prom_pack {
     const struct leat_prom_store *store;
     struct leat_squeeze squeeze;
@@ -41,21 +43,16 @@ size_t leat_prom_pack_memory(const struct leat_prom_pack *p)
     return leat_squeeze_memory(&p->squeeze) + p->places.cap * sizeof *p->places.at;
 }
 
-/* Each label of the series has a place. */
-static bool make_places(struct leat_prom_pack *p, const struct leat_prom_series *series)
+/* Each label of the store has a place. */
+static bool make_places(struct leat_prom_pack *p)
 {
-    const uint8_t *symbols = leat_prom_store_symbols(p->store);
-    uint32_t most = 0;
+    uint32_t ids = leat_prom_store_ids(p->store);
 
     if (p->serial != leat_prom_store_serial(p->store)) {
         leat_prom_places_forget(&p->places);
         p->serial = leat_prom_store_serial(p->store);
     }
-    for (uint32_t i = 0; i < series->nrefs; i++) {
-        uint32_t id = leat_prom_symbol_at(symbols, series->refs[i])->id;
-        most = id > most ? id : most;
-    }
-    return most < p->places.cap || leat_prom_places_room(&p->places, most);
+    return ids <= p->places.cap || leat_prom_places_room(&p->places, ids - 1);
 }
 
 static void add_labels(struct leat_prom_pack *p, const struct leat_prom_series *series)
@@ -70,7 +67,7 @@ static void add_labels(struct leat_prom_pack *p, const struct leat_prom_series *
         if (before != 0 && now - before <= LEAT_SQUEEZE_REACH)
             leat_squeeze_again(&p->squeeze, before - 1, s->len);
         else
-            leat_squeeze_add(&p->squeeze, s->bytes, s->len);
+            leat_squeeze_add_quick(&p->squeeze, s->bytes, s->len);
     }
 }
 
@@ -79,12 +76,11 @@ bool leat_prom_pack_series(struct leat_prom_pack *p, struct leat_bytes head,
 {
     size_t bytes = head.len + series->label_bytes + tail.len;
 
-    if (!make_places(p, series) ||
-        !leat_squeeze_reserve(&p->squeeze, bytes, (size_t)series->nrefs + 2))
+    if (!make_places(p) || !leat_squeeze_reserve(&p->squeeze, bytes, (size_t)series->nrefs + 2))
         return false;
-    leat_squeeze_add(&p->squeeze, head.data, head.len);
+    leat_squeeze_add_quick(&p->squeeze, head.data, head.len);
     add_labels(p, series);
-    leat_squeeze_add(&p->squeeze, tail.data, tail.len);
+    leat_squeeze_add_quick(&p->squeeze, tail.data, tail.len);
     return true;
 }
 

@@ -18,7 +18,8 @@ size_t leat_prom_pack_size(const struct leat_prom_pack *p);   /* uncompressed */
 size_t leat_prom_pack_memory(const struct leat_prom_pack *p); /* of the block, and beside it */
 
 /* Adds `head`, the labels of a series that came from the store since its last put, and `tail`.
- * false: no memory, nothing changed. */
+ * false: no memory, nothing changed. Behind `head` and `tail` so many bytes more can be read: */
+#define LEAT_PROM_PACK_SLACK 32u
 bool leat_prom_pack_series(struct leat_prom_pack *p, struct leat_bytes head,
                            const struct leat_prom_series *series, struct leat_bytes tail);
 /* Adds bytes as they are. false: as above. */

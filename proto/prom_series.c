@@ -214,6 +214,11 @@ uint32_t leat_prom_store_serial(const struct leat_prom_store *s)
     return s->serial;
 }
 
+uint32_t leat_prom_store_ids(const struct leat_prom_store *s)
+{
+    return s->now.nsymbols;
+}
+
 const uint8_t *leat_prom_store_symbols(const struct leat_prom_store *s)
 {
     return s->now.arena;

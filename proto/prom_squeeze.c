@@ -42,7 +42,8 @@ size_t leat_squeeze_memory(const struct leat_squeeze *q)
 bool leat_squeeze_reserve(struct leat_squeeze *q, size_t bytes, size_t pieces)
 {
     /* Each piece may end a copy and begin a literal; long ones take more tags. */
-    size_t most = FRONT + bytes + bytes / LITERAL_MAX + pieces * (COPY_BYTES + 2) + COPY_BYTES;
+    size_t most = FRONT + bytes + bytes / LITERAL_MAX + pieces * (COPY_BYTES + 2) + COPY_BYTES +
+                  LEAT_SQUEEZE_SLACK;
 
     if (!leat_text_reserve(&q->out, most)) {
         q->out.failed = false;
@@ -81,47 +82,74 @@ static inline void settle_copy(struct leat_squeeze *q)
     q->literal = 0;
 }
 
+/* In steps of a fixed size, which need no call: reads and writes up to 31 bytes too many. */
+static inline void copy_quick(uint8_t *to, const uint8_t *from, size_t len)
+{
+    for (size_t i = 0; i < len; i += LEAT_SQUEEZE_SLACK)
+        memcpy(to + i, from + i, LEAT_SQUEEZE_SLACK);
+}
+
+static inline void copy(uint8_t *to, const uint8_t *from, size_t len, bool quick)
+{
+    if (quick)
+        copy_quick(to, from, len);
+    else
+        memcpy(to, from, len);
+}
+
 /* The open literal takes as much as it can. Returns how much. */
-static inline size_t continue_literal(struct leat_squeeze *q, const uint8_t *data, size_t len)
+static inline size_t continue_literal(struct leat_squeeze *q, const uint8_t *data, size_t len,
+                                      bool quick)
 {
     uint8_t *tag = (uint8_t *)q->out.data + q->literal;
     size_t has = (size_t)(*tag >> 2) + 1, n = LITERAL_MAX - has;
 
     if (n > len)
         n = len;
-    memcpy(at_end(q), data, n);
+    copy(at_end(q), data, n, quick);
     q->out.len += n;
     *tag = (uint8_t)((has + n - 1) << 2 | LITERAL);
     return n;
 }
 
-static inline void begin_literal(struct leat_squeeze *q, const uint8_t *data, size_t len)
+static inline void begin_literal(struct leat_squeeze *q, const uint8_t *data, size_t len,
+                                 bool quick)
 {
     uint8_t *at = at_end(q);
 
     q->literal = q->out.len;
     *at = (uint8_t)((len - 1) << 2 | LITERAL);
-    memcpy(at + 1, data, len);
+    copy(at + 1, data, len, quick);
     q->out.len += 1 + len;
 }
 
-void leat_squeeze_add(struct leat_squeeze *q, const void *data, size_t len)
+static inline __attribute__((always_inline)) void add(struct leat_squeeze *q, const uint8_t *from,
+                                                      size_t len, bool quick)
 {
-    const uint8_t *from = data;
     size_t n;
 
     if (q->copy_len > 0)
         settle_copy(q);
     q->raw += len;
     if (q->literal != 0) {
-        n = continue_literal(q, from, len);
+        n = continue_literal(q, from, len, quick);
         from += n;
         len -= n;
     }
     for (; len > 0; from += n, len -= n) {
         n = len < LITERAL_MAX ? len : LITERAL_MAX;
-        begin_literal(q, from, n);
+        begin_literal(q, from, n, quick);
     }
+}
+
+void leat_squeeze_add(struct leat_squeeze *q, const void *data, size_t len)
+{
+    add(q, data, len, false);
+}
+
+void leat_squeeze_add_quick(struct leat_squeeze *q, const void *data, size_t len)
+{
+    add(q, data, len, true);
 }
 
 void leat_squeeze_again(struct leat_squeeze *q, size_t from, size_t len)

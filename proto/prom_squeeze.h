@@ -37,6 +37,9 @@ size_t leat_squeeze_memory(const struct leat_squeeze *q);
 bool leat_squeeze_reserve(struct leat_squeeze *q, size_t bytes, size_t pieces);
 /* Adds bytes as they are. */
 void leat_squeeze_add(struct leat_squeeze *q, const void *data, size_t len);
+/* The same for a piece behind which LEAT_SQUEEZE_SLACK bytes more can be read. */
+#define LEAT_SQUEEZE_SLACK 32u
+void leat_squeeze_add_quick(struct leat_squeeze *q, const void *data, size_t len);
 /* Adds `len` bytes that are the same as those from `from` on, which was `raw` once, at most
  * LEAT_SQUEEZE_REACH ago. */
 void leat_squeeze_again(struct leat_squeeze *q, size_t from, size_t len);

@@ -14,7 +14,8 @@
 
 #define LARGEST ((size_t)16 << 20) /* bytes of one series: buckets, exemplars and all */
 #define HEAD    16                 /* a tag and a length */
-#define SLACK   32                 /* bytes that may be written behind the last one */
+#define SLACK   32                 /* bytes that may be read or written behind the last one */
+_Static_assert(SLACK >= LEAT_PROM_PACK_SLACK, "what is packed has so many behind it");
 
 /* Field numbers. WriteRequest and Request: */
 #define REQUEST_SERIES_1 1
@@ -320,7 +321,8 @@ static uint8_t *put_labels(const struct leat_prom_write *w, uint8_t *at,
 static bool pack_series(struct leat_prom_write *w, const struct leat_prom_series *series,
                         size_t inner, struct leat_bytes tail)
 {
-    uint8_t head[HEAD], *end = leat_wire_put_tag(head, REQUEST_SERIES_1, LEAT_BYTES);
+    uint8_t head[HEAD + SLACK];
+    uint8_t *end = leat_wire_put_tag(head, REQUEST_SERIES_1, LEAT_BYTES);
 
     end = leat_wire_put_varint(end, inner);
     return leat_prom_pack_series(w->pack, leat_bytes(head, (size_t)(end - head)), series, tail);
@@ -356,7 +358,7 @@ static enum leat_prom_write_result add_1(struct leat_prom_write *w,
                                          const struct leat_prom_series *series,
                                          const struct leat_prom_sample *s)
 {
-    uint8_t sample[SAMPLE_MAX];
+    uint8_t sample[SAMPLE_MAX + SLACK];
     struct leat_make m;
 
     if (s->native == NULL && s->nexemplars == 0)
@@ -370,15 +372,15 @@ static enum leat_prom_write_result add_1(struct leat_prom_write *w,
         return LEAT_PROM_WRITE_NO_MEMORY;
     if (s->native != NULL)
         make_native(&m, SERIES_NATIVE_1, s);
-    return leat_text_ok(&w->tail) ? add_labels_and(w, series, leat_text_bytes(&w->tail))
-                                  : LEAT_PROM_WRITE_NO_MEMORY;
+    return leat_text_reserve(&w->tail, SLACK) ? add_labels_and(w, series, leat_text_bytes(&w->tail))
+                                              : LEAT_PROM_WRITE_NO_MEMORY;
 }
 
 /* What is behind the labels of a TimeSeries of 2.0, but for metadata and created timestamp. Returns
  * false: no memory. */
 static bool make_tail_2(struct leat_prom_write *w, const struct leat_prom_sample *s)
 {
-    uint8_t sample[SAMPLE_MAX];
+    uint8_t sample[SAMPLE_MAX + SLACK];
     struct leat_make m;
 
     leat_text_clear(&w->tail);
