@@ -32,8 +32,10 @@ static const struct leat_field bucket_fields[] = {
 };
 
 static const struct leat_field histogram_fields[] = {
-    LEAT_UINT(struct leat_statsd_histogram_conf, max_size, "160",
-              "Buckets of an exponential histogram, on each side of zero.", .min = 2, .max = 16384),
+    LEAT_UINT(
+        struct leat_statsd_histogram_conf, max_size, "160",
+        "Buckets of an exponential histogram, on each side of zero; above 2048 counts as 2048.",
+        .min = 2, .max = 16384),
     LEAT_LIST(struct leat_statsd_histogram_conf, explicit_buckets, bucket_fields,
               struct leat_statsd_buckets_conf,
               "Metrics that become histograms with these buckets instead; the first that matches "

@@ -73,9 +73,21 @@ static void component_json(const struct leat_component *c, struct leat_text *out
     leat_text_char(out, '}');
 }
 
-static void component_text(const struct leat_component *c, struct leat_text *out)
+/* So wide that all summaries begin in one column. */
+static int longest_type(void)
 {
-    leat_text_printf(out, "  %-18s %s", c->type, c->summary);
+    size_t most = 0;
+
+    for (const struct leat_component *const *c = leat_components; *c != NULL; c++) {
+        if (strlen((*c)->type) > most)
+            most = strlen((*c)->type);
+    }
+    return (int)most;
+}
+
+static void component_text(const struct leat_component *c, int width, struct leat_text *out)
+{
+    leat_text_printf(out, "  %-*s  %s", width, c->type, c->summary);
     if (c->aliases != NULL && c->aliases[0] != NULL)
         leat_text_printf(out, " Also: %s.", c->aliases[0]);
     if (c->missing != NULL)
@@ -100,7 +112,7 @@ int leat_cmd_components(const struct leat_cli *cli)
         }
         if (c == leat_components || c[-1]->kind != (*c)->kind)
             leat_text_printf(&out, "%ss:\n", leat_kind_name((*c)->kind));
-        component_text(*c, &out);
+        component_text(*c, longest_type(), &out);
     }
     fwrite(leat_text_get(&out), 1, out.len, stdout);
     leat_text_done(&out);
