@@ -256,38 +256,18 @@ static bool put_point(struct writer *w, struct leat_statsd_series *s, double *re
 static bool sent(struct leat_statsd_table *t, struct leat_statsd_series *s, double left,
                  int64_t now)
 {
-    unsigned type = leat_statsd_head_type(&s->head);
     bool over = (s->head.flags & LEAT_STATSD_OVER) != 0;
+    unsigned type = leat_statsd_head_type(&s->head);
     struct leat_statsd_observers *o = leat_statsd_observers_of(t, s);
 
-    if (type == LEAT_STATSD_COUNTER || (over && leat_statsd_counts_only(t, type))) {
-        s->number = left;
-    } else if (type != LEAT_STATSD_GAUGE) {
-        if (leat_statsd_observe_kind(o, s->observer) == LEAT_STATSD_SAMPLES) {
-            leat_statsd_samples_pop(o, s->observer);
-            if (leat_statsd_samples_left(o, s->observer) > 0)
-                return true;
-        }
-        leat_statsd_observe_reset(o, s->observer, false);
+    if (type >= LEAT_STATSD_TIMING && !(over && leat_statsd_counts_only(t, type)) &&
+        leat_statsd_observe_kind(o, s->observer) == LEAT_STATSD_SAMPLES) {
+        leat_statsd_samples_pop(o, s->observer);
+        if (leat_statsd_samples_left(o, s->observer) > 0)
+            return true;
     }
-    if (type != LEAT_STATSD_GAUGE || over)
-        s->time = now;
-    s->head.flags &= (uint8_t)~LEAT_STATSD_TOUCHED;
-    s->head.idle = 0;
+    leat_statsd_series_settle(t, s, left, now);
     return false;
-}
-
-/* Nothing has come for a series since the last pass. true: it is forgotten. */
-static bool rested(struct leat_statsd_table *t, struct leat_statsd_series *s, int64_t now)
-{
-    unsigned type = leat_statsd_head_type(&s->head);
-
-    if (s->head.idle == 0 && type >= LEAT_STATSD_TIMING)
-        leat_statsd_observe_reset(&t->observers, s->observer, true);
-    if (type != LEAT_STATSD_GAUGE && (s->head.flags & LEAT_STATSD_POINT) == 0)
-        s->time = now;
-    return ++s->head.idle >=
-           (type == LEAT_STATSD_GAUGE ? LEAT_STATSD_GAUGE_PASSES : LEAT_STATSD_IDLE_PASSES);
 }
 
 static void step(struct leat_statsd_table *t, struct leat_statsd_cursor *c, bool forget)
@@ -336,7 +316,7 @@ static uint32_t put_client(struct writer *w, struct leat_statsd_cursor *c, uint3
     while (c->at != 0 && (max == 0 || points < max)) {
         struct leat_statsd_series *s = leat_statsd_series_at(t, c->at);
         if ((s->head.flags & LEAT_STATSD_TOUCHED) == 0) {
-            step(t, c, rested(t, s, w->now));
+            step(t, c, leat_statsd_series_rest(t, s, w->now));
             continue;
         }
         if (points == 0)

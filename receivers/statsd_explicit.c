@@ -101,7 +101,6 @@ static uint64_t merge(struct leat_statsd_observers *into, uint32_t ref,
     for (uint32_t i = 0; i <= h->bounds->count; i++)
         h->counts[i] += s->counts[i];
     h->sum += s->sum;
-    h->left += s->left;
     return 0;
 }
 

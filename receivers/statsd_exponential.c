@@ -232,7 +232,6 @@ static uint64_t merge(struct leat_statsd_observers *into, uint32_t ref,
     x->count += y->count;
     x->zero += y->zero;
     x->sum += y->sum;
-    x->left += y->left;
     if (x->scale > y->scale)
         coarsen(into, x, x->scale - y->scale);
     for (size_t i = 0; i < 2; i++) {

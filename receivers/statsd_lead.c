@@ -1,6 +1,6 @@
 /* Worker 0 sends what all workers have added up: in a pass an errand goes to each other worker and
- * brings its table back (it takes an empty one along); what they hold is added to our own table,
- * and this is sent. */
+ * brings its table back (it takes along the one it brought the time before, which has no values by
+ * now but knows its series); what they hold is added to our own table, and this is sent. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,7 +14,8 @@ struct leat_statsd_errand {
     struct leat_mail mail;
     struct leat_statsd_lead *lead;
     struct leat_statsd *to;
-    struct leat_statsd_table *table; /* theirs: empty on the way out, full on the way back */
+    /* One of their two, never another worker's: no values on the way out, full on the way back. */
+    struct leat_statsd_table *table;
     bool away;
     bool final;   /* brings what comes until the sockets are finished */
     bool the_end; /* lets go of everything that needs the rules */
@@ -136,7 +137,7 @@ static void send_home(struct leat_statsd_errand *e)
 
 static void exchange(struct leat_statsd *r, struct leat_statsd_errand *e)
 {
-    struct leat_statsd_table *empty = e->table;
+    struct leat_statsd_table *rested = e->table;
 
     if (r->table == NULL) { /* closed meanwhile */
         send_home(e);
@@ -144,7 +145,7 @@ static void exchange(struct leat_statsd *r, struct leat_statsd_errand *e)
     }
     leat_statsd_meters_look(r);
     e->table = r->table;
-    r->table = empty;
+    r->table = rested;
     leat_statsd_meters_skip(r);
     send_home(e);
 }

@@ -89,19 +89,17 @@ static void merge_overflow(struct leat_statsd_table *into, struct leat_statsd_ta
 {
     for (unsigned i = 0; i < LEAT_STATSD_TYPES; i++) {
         struct leat_statsd_series *to = &into->over[i], *s = &from->over[i];
-        if ((s->head.flags & LEAT_STATSD_TOUCHED) != 0) {
-            to->head.flags |= LEAT_STATSD_TOUCHED;
-            if (i == LEAT_STATSD_COUNTER || leat_statsd_counts_only(into, i)) {
-                to->number += s->number;
-                s->number = 0;
-            } else {
-                leat_statsd_observe_merge(&into->over_observers, to->observer,
-                                          &from->over_observers, s->observer);
-                leat_statsd_observe_reset(&from->over_observers, s->observer, false);
-            }
+        if ((s->head.flags & LEAT_STATSD_TOUCHED) == 0) {
+            s->time = now;
+            continue;
         }
-        s->head.flags &= (uint8_t)~LEAT_STATSD_TOUCHED;
-        s->time = now;
+        to->head.flags |= LEAT_STATSD_TOUCHED;
+        if (i == LEAT_STATSD_COUNTER || leat_statsd_counts_only(into, i))
+            to->number += s->number;
+        else
+            leat_statsd_observe_merge(&into->over_observers, to->observer, &from->over_observers,
+                                      s->observer);
+        leat_statsd_series_settle(from, s, 0, now);
     }
 }
 
@@ -119,22 +117,51 @@ static void merge_stats(struct leat_statsd_stats *into, struct leat_statsd_stats
     *from = (struct leat_statsd_stats){.lines = 0};
 }
 
+/* What was merged begins anew and only its key stays. true: that goes too. */
+static bool let_go(struct leat_statsd_table *from, struct leat_statsd_series *s, int64_t now)
+{
+    if ((s->head.flags & LEAT_STATSD_TOUCHED) == 0)
+        return leat_statsd_series_rest(from, s, now);
+    leat_statsd_series_settle(from, s, 0, now);
+    if (leat_statsd_head_type(&s->head) == LEAT_STATSD_GAUGE &&
+        (s->head.flags & LEAT_STATSD_POINT) == 0) {
+        /* The value is the other table's now, and may be changed there: no base for deltas here. */
+        s->number = 0;
+        s->time = now;
+        s->head.flags &= (uint8_t)~LEAT_STATSD_BASED;
+    }
+    return (s->head.flags & LEAT_STATSD_POINT) != 0;
+}
+
+static void merge_client(struct leat_statsd_table *into, struct leat_statsd_table *from, uint32_t c,
+                         int64_t now)
+{
+    uint32_t ref = from->clients[c].count != 0 ? from->clients[c].first : 0, before = 0;
+
+    while (ref != 0) {
+        struct leat_statsd_series *s = leat_statsd_series_at(from, ref);
+        uint32_t next = s->next;
+        if (s->head.flags & LEAT_STATSD_TOUCHED)
+            merge_series(into, from, s);
+        if (let_go(from, s, now))
+            leat_statsd_series_forget(from, ref, before);
+        else
+            before = ref;
+        ref = next;
+    }
+}
+
 void leat_statsd_table_merge(struct leat_statsd_table *into, struct leat_statsd_table *from,
                              int64_t now)
 {
-    for (uint32_t c = 1; c < from->nclients; c++) {
-        uint32_t ref = from->clients[c].count != 0 ? from->clients[c].first : 0;
-        while (ref != 0) {
-            const struct leat_statsd_series *s = leat_statsd_series_at(from, ref);
-            ref = s->next;
-            if (s->head.flags & LEAT_STATSD_TOUCHED)
-                merge_series(into, from, s);
-        }
-    }
+    for (uint32_t c = 1; c < from->nclients; c++)
+        merge_client(into, from, c, now);
     merge_overflow(into, from, now);
     merge_stats(&into->stats, &from->stats);
     into->touched |= from->touched;
-    from->touched = false;
+    from->touched = from->observers.samples_full = false;
     from->floor = now;
-    leat_statsd_series_clear(from);
+    from->cursor = (struct leat_statsd_cursor){.active = false};
+    if (from->series == 0)
+        leat_statsd_series_clear(from); /* gives the memory back */
 }

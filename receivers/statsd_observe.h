@@ -51,8 +51,8 @@ void leat_statsd_observe_free(struct leat_statsd_observers *o, uint32_t ref);
 bool leat_statsd_observe_add(struct leat_statsd_observers *o, uint32_t ref,
                              const struct leat_statsd_sample *sample);
 enum leat_statsd_kind leat_statsd_observe_kind(const struct leat_statsd_observers *o, uint32_t ref);
-/* All that `from` has, which is of the same kind, is added to `into`. How many samples could not be
- * kept. */
+/* All that `from` has, which is of the same kind, is added to `into`; what is left of weights stays
+ * where it is, for the samples that come there next. How many samples could not be kept. */
 uint64_t leat_statsd_observe_merge(struct leat_statsd_observers *into, uint32_t ref,
                                    const struct leat_statsd_observers *from, uint32_t from_ref);
 /* Empty again, for the next interval; what is left of weights stays. `rest`: nothing has come for

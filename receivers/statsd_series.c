@@ -1,4 +1,4 @@
-/* The series of a StatsD table: made, recognised under other spellings, forgotten. */
+/* The series of a StatsD table: made, recognised under other spellings, grown old, forgotten. */
 #include "receivers/statsd_series.h"
 
 #include "base/budget.h"
@@ -275,6 +275,34 @@ struct leat_statsd_series *leat_statsd_series_get(struct leat_statsd_table *t,
     }
     s = add_series(t, key, client);
     return s != NULL ? s : &t->over[key->type];
+}
+
+void leat_statsd_series_settle(struct leat_statsd_table *t, struct leat_statsd_series *s,
+                               double left, int64_t now)
+{
+    unsigned type = leat_statsd_head_type(&s->head);
+    bool over = (s->head.flags & LEAT_STATSD_OVER) != 0;
+
+    if (type == LEAT_STATSD_COUNTER || (over && leat_statsd_counts_only(t, type)))
+        s->number = left;
+    else if (type != LEAT_STATSD_GAUGE)
+        leat_statsd_observe_reset(leat_statsd_observers_of(t, s), s->observer, false);
+    if (type != LEAT_STATSD_GAUGE || over)
+        s->time = now;
+    s->head.flags &= (uint8_t)~LEAT_STATSD_TOUCHED;
+    s->head.idle = 0;
+}
+
+bool leat_statsd_series_rest(struct leat_statsd_table *t, struct leat_statsd_series *s, int64_t now)
+{
+    unsigned type = leat_statsd_head_type(&s->head);
+
+    if (s->head.idle == 0 && type >= LEAT_STATSD_TIMING)
+        leat_statsd_observe_reset(&t->observers, s->observer, true);
+    if (type != LEAT_STATSD_GAUGE && (s->head.flags & LEAT_STATSD_POINT) == 0)
+        s->time = now;
+    return ++s->head.idle >=
+           (type == LEAT_STATSD_GAUGE ? LEAT_STATSD_GAUGE_PASSES : LEAT_STATSD_IDLE_PASSES);
 }
 
 static void forget_spelling(struct leat_statsd_table *t, const struct leat_statsd_head *h,

@@ -294,6 +294,14 @@ static inline struct leat_statsd_series *leat_statsd_series_of(const struct leat
  * (which is noted), or a new one; where there is no room, the overflow series of its type. */
 struct leat_statsd_series *leat_statsd_series_get(struct leat_statsd_table *t,
                                                   const struct leat_statsd_key *key);
+/* What a series had was taken over (sent, or merged): it begins anew, a counter with `left`. A
+ * gauge keeps its value and its time, for later deltas. */
+void leat_statsd_series_settle(struct leat_statsd_table *t, struct leat_statsd_series *s,
+                               double left, int64_t now);
+/* Nothing has come for a series (no overflow series) since the last pass. true: it has been so for
+ * long enough to be forgotten. */
+bool leat_statsd_series_rest(struct leat_statsd_table *t, struct leat_statsd_series *s,
+                             int64_t now);
 /* Takes a series out; `before` is the one before it in its client's list, or 0. Its client goes
  * with its last series. */
 void leat_statsd_series_forget(struct leat_statsd_table *t, uint32_t ref, uint32_t before);

@@ -99,8 +99,11 @@ void leat_statsd_table_encode(struct leat_statsd_table *t, int64_t now, uint32_t
 
 /* Moves everything of `from` (made with the same rules) into `into`: counters, sets, observers and
  * overflow are added, of a gauge the value set last stays and the other's deltas are added to it
- * if they came later. Statistics move too. Afterwards `from` is empty and is used again: its series
- * are forgotten, its memory is given back. */
+ * if they came later. Statistics move too. Afterwards nothing is to be sent in `from`, and it is
+ * used again: it keeps the keys of its series, so that they have their place there before others
+ * come, but no value, not even a gauge's. Those grow old as in a pass: a series without a sample in
+ * so many merges is forgotten, one with a timestamp of its own at once. When the last is forgotten
+ * all memory is given back. What is left of weights (statsd_observe.h) stays in `from`. */
 void leat_statsd_table_merge(struct leat_statsd_table *into, struct leat_statsd_table *from,
                              int64_t now);
 

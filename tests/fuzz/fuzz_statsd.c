@@ -156,12 +156,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += len + 1;
     }
     leat_statsd_table_merge(t[0], t[1], 1700000000000000000);
-    LEAT_CHECK(leat_statsd_table_series(t[1]) == 0);
-    LEAT_CHECK(leat_statsd_table_series(t[0]) <= (form == 0 ? 3U : 100000U));
-    LEAT_CHECK(leat_statsd_table_bytes(t[0]) <= leat_statsd_table_bound(t[0]));
+    for (int i = 0; i < 2; i++) {
+        LEAT_CHECK(leat_statsd_table_series(t[i]) <= (form == 0 ? 3U : 100000U));
+        LEAT_CHECK(leat_statsd_table_bytes(t[i]) <= leat_statsd_table_bound(t[i]));
+    }
+    LEAT_CHECK(leat_statsd_table_idle(t[1]));
     pass(t[0], data[0] / 16);
-    for (int i = 0; i <= LEAT_STATSD_GAUGE_PASSES; i++)
+    for (int i = 0; i <= LEAT_STATSD_GAUGE_PASSES; i++) {
+        leat_statsd_table_merge(t[0], t[1], 1700000000000000000); /* brings nothing */
         pass(t[0], 0);
+    }
+    LEAT_CHECK(leat_statsd_table_series(t[1]) == 0);
     LEAT_CHECK(leat_statsd_table_series(t[0]) == 0);
     leat_statsd_table_free(t[0]);
     leat_statsd_table_free(t[1]);
