@@ -85,6 +85,8 @@ struct leat_statsd_lead *leat_statsd_lead_new(struct leat_statsd *r,
                                               struct leat_statsd_rules *rules, int64_t interval);
 /* Others, while they open: their tables are fetched from now on. */
 void leat_statsd_lead_join(struct leat_statsd_lead *l, struct leat_statsd *r);
+/* Of the others' tables that are with it. */
+size_t leat_statsd_lead_bytes(const struct leat_statsd_lead *l);
 /* Sends now, or once more when a pass is under way. */
 void leat_statsd_lead_go(struct leat_statsd_lead *l);
 /* Sends all that any worker holds when its sockets are finished; then leat_statsd_drained(). */

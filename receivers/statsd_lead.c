@@ -127,6 +127,17 @@ static void come_home(struct leat_mail *mail)
         leat_statsd_sending_begin(l->sending);
 }
 
+size_t leat_statsd_lead_bytes(const struct leat_statsd_lead *l)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < l->nerrands; i++) {
+        if (!l->errands[i]->away)
+            bytes += leat_statsd_table_bytes(l->errands[i]->table);
+    }
+    return bytes;
+}
+
 /* --- errands: with the others, on their threads */
 
 static void send_home(struct leat_statsd_errand *e)

@@ -139,8 +139,12 @@ static void bring(struct leat_counter *c, uint64_t *seen, uint64_t now)
 
 static void set_gauges(struct leat_statsd *r)
 {
+    size_t bytes = leat_statsd_table_bytes(r->table);
+
+    if (r->lead != NULL)
+        bytes += leat_statsd_lead_bytes(r->lead);
     leat_gauge_set(r->meters->series, leat_statsd_table_series(r->table));
-    leat_gauge_set(r->meters->table_bytes, (int64_t)leat_statsd_table_bytes(r->table));
+    leat_gauge_set(r->meters->table_bytes, (int64_t)bytes);
 }
 
 void leat_statsd_meters_look(struct leat_statsd *r)

@@ -441,6 +441,37 @@ class Together(lib.Case):
             self.assertEqual({n: v for n, v in found.items() if v != [4]}, {})
             self.assertGreater(len(sink.bodies), 1)
 
+    def test_known_series_beside_a_flood(self):
+        """Gauges, because their keys are kept for 240 passes: no delay of this test's makes them unknown."""
+        page, sent, floods, known = lib.free_port(), 0, 0, [f"{worker}{n}" for worker in "ab" for n in range(20)]
+        receiver = "endpoint: 'localhost:0', transport: tcp, aggregation_cardinality_limit: 100"
+        with Points() as sink:
+            with lib.Leat(config(sink, receiver, interval="500ms", workers=2, page=page)) as leat:
+                at = port(leat)
+                with socket.create_connection(("127.0.0.1", at), lib.LIMIT) as one, \
+                        socket.create_connection(("127.0.0.1", at), lib.LIMIT) as other:  # each worker has one
+                    def send(junk):
+                        nonlocal sent
+                        for worker, s in (("a", one), ("b", other)):
+                            lines = [f"junk{floods}.{n}.{worker}:1|c\n" for n in range(junk)]
+                            lines += [f"{name}:{floods}|g\n" for name in known if name[0] == worker]
+                            s.sendall("".join(lines).encode())
+                            sent += len(lines)
+                        lib.wait_until(lambda: lib.total(lib.metrics(page), "leat_statsd_lines_total") == sent, "it is read")
+
+                    def passes():
+                        return lib.total(lib.metrics(page), "leat_statsd_passes_total") or 0
+
+                    while passes() < 6:
+                        send(0)
+                    while passes() < 10:  # in each interval the flood is first
+                        floods += 1
+                        send(500)
+                self.assertEqual(leat.stop(), 0)
+            self.assertEqual({name: sink.values(name)[-1:] for name in known}, {name: [floods] for name in known})
+            self.assertEqual(sink.values("statsd.overflow.gauge"), [])
+            self.assertEqual(sum(value(p) for n, _, p in sink.metrics() if n.startswith(("junk", "statsd.overflow.counter"))), floods * 1000)
+
 
 class Slow(lib.Case):
     ONCE = ", sending_queue: {enabled: false}, retry_on_failure: {enabled: false}"
