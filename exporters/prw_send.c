@@ -124,7 +124,7 @@ static void say_it_waits(struct leat_prw_sending *s, const struct leat_prw_reque
     s->failing = true;
     s->warn_after = now + WARN_EVERY;
     leat_warn(s->id,
-              "sending %u data points failed, will try again in %.1f s at the latest, and say so "
+              "sending %u data points failed, will try again in %.2g s at the latest, and say so "
               "again in 10 s: %s",
               r->items, (double)delay / LEAT_SEC, why);
 }
