@@ -140,7 +140,7 @@ static enum leat_streams_answer make_index(struct leat_streams *s, uint32_t n)
 
     if (answer != LEAT_STREAMS_YES)
         return answer;
-    slots = leat_try_zeroed(n * sizeof *slots);
+    slots = leat_try_table(n * sizeof *slots);
     if (slots == NULL) {
         discharge(s, n * sizeof *slots);
         return LEAT_STREAMS_NO_MEMORY;
@@ -149,17 +149,17 @@ static enum leat_streams_answer make_index(struct leat_streams *s, uint32_t n)
         if (s->slots[i].place != 0)
             put_slot(slots, n, s->slots[i]);
     }
-    leat_free(s->slots);
+    leat_free_table(s->slots, s->nslots * sizeof *slots);
     discharge(s, s->nslots * sizeof *slots);
     s->slots = slots;
     s->nslots = n;
     return LEAT_STREAMS_YES;
 }
 
-/* Three quarters of the slots may be taken. */
+/* Seven eighths of the slots may be taken. */
 static enum leat_streams_answer grow_index(struct leat_streams *s)
 {
-    if (s->count < s->nslots / 4 * 3)
+    if (s->count < s->nslots / 8 * 7)
         return LEAT_STREAMS_YES;
     return make_index(s, s->nslots ? s->nslots * 2 : FIRST_SLOTS);
 }
@@ -170,7 +170,7 @@ static void shrink_index(struct leat_streams *s)
     uint32_t n = s->nslots;
 
     if (s->count == 0) {
-        leat_free(s->slots);
+        leat_free_table(s->slots, s->nslots * sizeof *s->slots);
         discharge(s, s->nslots * sizeof(struct slot));
         s->slots = NULL;
         s->nslots = 0;
@@ -400,7 +400,7 @@ void leat_streams_free(struct leat_streams *s)
     for (uint32_t i = 0; i < s->npages; i++)
         leat_free(s->pages[i]);
     leat_free(s->pages);
-    leat_free(s->slots);
+    leat_free_table(s->slots, s->nslots * sizeof *s->slots);
     leat_budget_give(s->budget, s->bytes);
     leat_free(s);
 }

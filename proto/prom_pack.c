@@ -1,17 +1,29 @@
 /* A remote-write request of 1.0 as a snappy block. */
 #include "proto/prom_pack.h"
 
+#include <string.h>
+
 #include "base/mem.h"
-#include "proto/prom_places.h"
 #include "proto/prom_squeeze.h"
 
 _Static_assert(LEAT_PROM_PACK_SLACK >= LEAT_SQUEEZE_SLACK, "head and tail have it");
 
+/* Labels that a copy can reach: 64 KiB of them, which are some thousands. Of two that share a place
+ * the later one has it; the other is written out when it comes again. */
+#define PLACES 4096u
+#define AT_MAX (UINT32_C(1) << 31) /* then the counting begins anew */
+
+/* Where the label with this id stood last: at `at` - base, if above 0. */
+struct place {
+    uint32_t id, at;
+};
+
 struct leat_prom_pack {
     const struct leat_prom_store *store;
     struct leat_squeeze squeeze;
-    struct leat_prom_places places; /* where each label stood last, + 1 */
-    uint32_t serial;                /* of the store, of the ids in `places` */
+    struct place *places; /* PLACES of them; NULL: none is needed yet */
+    uint32_t base;
+    uint32_t serial; /* of the store, of the ids in `places` */
 };
 
 struct leat_prom_pack *leat_prom_pack_new(const struct leat_prom_store *store, size_t max)
@@ -29,7 +41,7 @@ void leat_prom_pack_free(struct leat_prom_pack *p)
     if (p == NULL)
         return;
     leat_squeeze_done(&p->squeeze);
-    leat_prom_places_done(&p->places);
+    leat_free(p->places);
     leat_free(p);
 }
 
@@ -40,19 +52,25 @@ size_t leat_prom_pack_size(const struct leat_prom_pack *p)
 
 size_t leat_prom_pack_memory(const struct leat_prom_pack *p)
 {
-    return leat_squeeze_memory(&p->squeeze) + p->places.cap * sizeof *p->places.at;
+    return leat_squeeze_memory(&p->squeeze) + (p->places != NULL ? PLACES * sizeof *p->places : 0);
 }
 
-/* Each label of the store has a place. */
+static void forget_places(struct leat_prom_pack *p)
+{
+    if (p->places != NULL)
+        memset(p->places, 0, PLACES * sizeof *p->places);
+    p->base = 0;
+}
+
 static bool make_places(struct leat_prom_pack *p)
 {
-    uint32_t ids = leat_prom_store_ids(p->store);
-
     if (p->serial != leat_prom_store_serial(p->store)) {
-        leat_prom_places_forget(&p->places);
+        forget_places(p);
         p->serial = leat_prom_store_serial(p->store);
     }
-    return ids <= p->places.cap || leat_prom_places_room(&p->places, ids - 1);
+    if (p->places == NULL)
+        p->places = leat_try_zeroed(PLACES * sizeof *p->places);
+    return p->places != NULL;
 }
 
 static void add_labels(struct leat_prom_pack *p, const struct leat_prom_series *series)
@@ -61,11 +79,13 @@ static void add_labels(struct leat_prom_pack *p, const struct leat_prom_series *
 
     for (uint32_t i = 0; i < series->nrefs; i++) {
         const struct leat_prom_symbol *s = leat_prom_symbol_at(symbols, series->refs[i]);
-        uint32_t before = leat_prom_places_get(&p->places, s->id);
-        uint32_t now = (uint32_t)p->squeeze.raw + 1;
-        leat_prom_places_set(&p->places, s->id, now);
-        if (before != 0 && now - before <= LEAT_SQUEEZE_REACH)
-            leat_squeeze_again(&p->squeeze, before - 1, s->len);
+        struct place *last = &p->places[s->id % PLACES];
+        uint32_t now = p->base + (uint32_t)p->squeeze.raw + 1, before = last->at;
+        bool is_copy = last->id == s->id && before > p->base && now - before <= LEAT_SQUEEZE_REACH;
+
+        *last = (struct place){s->id, now};
+        if (is_copy)
+            leat_squeeze_again(&p->squeeze, before - p->base - 1, s->len);
         else
             leat_squeeze_add_quick(&p->squeeze, s->bytes, s->len);
     }
@@ -108,9 +128,12 @@ bool leat_prom_pack_undo(struct leat_prom_pack *p, struct leat_text *out)
 
 void leat_prom_pack_clear(struct leat_prom_pack *p, bool keep)
 {
-    if (keep)
-        leat_prom_places_clear(&p->places, (uint32_t)p->squeeze.raw + 1);
-    else
-        leat_prom_places_done(&p->places);
+    p->base += (uint32_t)p->squeeze.raw + 1;
+    if (p->base >= AT_MAX)
+        forget_places(p);
+    if (!keep) {
+        leat_free(p->places);
+        p->places = NULL;
+    }
     leat_squeeze_clear(&p->squeeze, keep);
 }

@@ -28,7 +28,7 @@ struct slot {
 
 struct table {
     struct slot *slots;
-    uint32_t cap, count; /* at most three quarters */
+    uint32_t cap, count; /* at most seven eighths */
 };
 
 /* Series and symbols one behind the other, in the order in which they came. */
@@ -68,7 +68,7 @@ static size_t table_bytes(const struct table *t)
 
 static bool table_is_full(const struct table *t)
 {
-    return t->count >= t->cap / 4 * 3;
+    return t->count >= t->cap / 8 * 7;
 }
 
 static void table_put(struct table *t, uint32_t hash, uint32_t at)
@@ -85,14 +85,14 @@ static bool table_grow(struct table *t)
 {
     struct table bigger = {.cap = t->cap == 0 ? FIRST_SLOTS : t->cap * 2};
 
-    bigger.slots = leat_try_zeroed(bigger.cap * sizeof *bigger.slots);
+    bigger.slots = leat_try_table(table_bytes(&bigger));
     if (bigger.slots == NULL)
         return false;
     for (uint32_t i = 0; i < t->cap; i++) {
         if (t->slots[i].at != 0)
             table_put(&bigger, t->slots[i].hash, t->slots[i].at);
     }
-    leat_free(t->slots);
+    leat_free_table(t->slots, table_bytes(t));
     *t = bigger;
     return true;
 }
@@ -134,8 +134,8 @@ static void generation_begin(struct generation *g)
 
 static void generation_drop(struct generation *g, size_t size)
 {
-    leat_free(g->series.slots);
-    leat_free(g->symbols.slots);
+    leat_free_table(g->series.slots, table_bytes(&g->series));
+    leat_free_table(g->symbols.slots, table_bytes(&g->symbols));
     g->series = g->symbols = (struct table){.cap = 0};
     if (g->used > 0)
         leat_pages_rest(g->arena, size);
@@ -160,7 +160,7 @@ static size_t growth(const struct generation *g, size_t symbols)
 {
     size_t cap = g->symbols.cap == 0 ? FIRST_SLOTS : g->symbols.cap, more = 0;
 
-    while (g->symbols.count + symbols >= cap / 4 * 3)
+    while (g->symbols.count + symbols >= cap / 8 * 7)
         cap *= 2;
     if (cap != g->symbols.cap)
         more += cap * sizeof(struct slot);
@@ -212,11 +212,6 @@ enum leat_prom_message leat_prom_store_message(const struct leat_prom_store *s)
 uint32_t leat_prom_store_serial(const struct leat_prom_store *s)
 {
     return s->serial;
-}
-
-uint32_t leat_prom_store_ids(const struct leat_prom_store *s)
-{
-    return s->now.nsymbols;
 }
 
 const uint8_t *leat_prom_store_symbols(const struct leat_prom_store *s)

@@ -72,8 +72,6 @@ enum leat_prom_put leat_prom_store_put(struct leat_prom_store *s, struct leat_pr
 enum leat_prom_put leat_prom_store_text(struct leat_prom_store *s, struct leat_bytes text,
                                         uint32_t *ret_ref);
 
-/* Ids are below this. */
-uint32_t leat_prom_store_ids(const struct leat_prom_store *s);
 /* Changes when a generation begins: references and ids of before mean nothing any more. */
 uint32_t leat_prom_store_serial(const struct leat_prom_store *s);
 /* Where the symbols are, for leat_prom_symbol_at(); changes with the serial. */

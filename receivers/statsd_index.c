@@ -32,7 +32,7 @@ void leat_statsd_index_done(struct leat_statsd_index *x)
 {
     if (x->budget != NULL)
         leat_budget_give(x->budget, charged(x));
-    leat_free(x->slots);
+    leat_free_table(x->slots, leat_statsd_index_bytes(x));
     x->slots = NULL;
     x->used = x->mask = 0;
 }
@@ -45,7 +45,7 @@ void leat_statsd_index_clear(struct leat_statsd_index *x)
     if (slots != NULL) {
         if (x->budget != NULL)
             leat_budget_give(x->budget, charged(x));
-        leat_free(x->slots);
+        leat_free_table(x->slots, leat_statsd_index_bytes(x));
         x->slots = slots;
         x->mask = SLOTS_MIN - 1;
     }
@@ -83,7 +83,7 @@ static bool grow(struct leat_statsd_index *x)
 
     if (count > UINT32_C(1) << 31 || (x->budget != NULL && !leat_budget_grow(x->budget, old, size)))
         return false;
-    slots = leat_try_zeroed(size);
+    slots = leat_try_table(size);
     if (slots == NULL) {
         if (x->budget != NULL)
             leat_budget_give(x->budget, size);
@@ -95,7 +95,7 @@ static bool grow(struct leat_statsd_index *x)
     }
     if (x->budget != NULL)
         leat_budget_give(x->budget, old);
-    leat_free(x->slots);
+    leat_free_table(x->slots, leat_statsd_index_bytes(x));
     x->slots = slots;
     x->mask = (uint32_t)count - 1;
     return true;

@@ -8,7 +8,7 @@
 #include "io/loop.h"
 #include "receivers/statsd.h"
 
-#define CHUNK          ((size_t)256 * 1024)
+#define CHUNK          ((size_t)128 * 1024)
 #define RETRY_MS       1000 /* where nobody says when to come again */
 #define DRAIN_RETRY_MS 100
 

@@ -76,8 +76,8 @@ struct leat_statsd_conf {
 struct leat_statsd_rules;
 
 /* NULL and `err`: a number that is none, buckets that do not rise, a pattern that cannot be
- * compiled. Of a type that is mapped twice the last counts. Patterns are POSIX extended regular expressions; of RE2's
- * syntax also \d \D \w \W \s \S \b, (?:…) and lazy quantifiers are known. */
+ * compiled. Of a type that is mapped twice the last counts. Patterns are POSIX extended regular
+ * expressions; of RE2's syntax also \d \D \w \W \s \S \b, (?:…) and lazy quantifiers are known. */
 struct leat_statsd_rules *leat_statsd_rules_new(const struct leat_statsd_conf *conf,
                                                 struct leat_err *err);
 void leat_statsd_rules_free(struct leat_statsd_rules *r); /* takes NULL */

@@ -13,6 +13,8 @@
 #define OWN_MAPPING                                                                                \
     (32 * 1024 * 1024) /* blocks from this size on are mapped, and unmapped when freed */
 
+#define LARGE_TABLE ((size_t)256 * 1024) /* bytes from which on a table is mapped */
+
 static _Thread_local uint64_t tries;
 static _Thread_local uint64_t fail_at;
 
@@ -184,6 +186,26 @@ void *leat_try_pages(size_t size)
     if (may_fail_now() || size > SIZE_MAX / 2)
         return NULL;
     return aligned_alloc(page, whole_pages(size ? size : 1, page));
+}
+
+void *leat_try_table(size_t size)
+{
+    void *p;
+
+    if (size < LARGE_TABLE)
+        return leat_try_zeroed(size);
+    if (may_fail_now() || size > SIZE_MAX / 2)
+        return NULL;
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void leat_free_table(void *table, size_t size)
+{
+    if (size < LARGE_TABLE)
+        leat_free(table);
+    else
+        leat_free_pages(table, size);
 }
 
 void leat_pages_rest(void *pages, size_t size)

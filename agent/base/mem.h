@@ -46,6 +46,10 @@ char *leat_try_format(const char *fmt, ...)    /* NULL: no memory */
 /* Whole pages, not zeroed; NULL: no memory. For a block that is mostly never touched, or rests for
  * long: pages nobody has touched cost nothing. */
 void *leat_try_pages(size_t size);
+/* Zeroed, for a table that is replaced as it grows: a large one has pages of its own, so that it
+ * leaves no hole. NULL: no memory. `size` must be the same when it is freed. */
+void *leat_try_table(size_t size);
+void leat_free_table(void *table, size_t size); /* takes NULL */
 /* Gives the pages' memory back to the kernel until they are touched again: their bytes read as
  * zero from here on. `size` as it was asked for. */
 void leat_pages_rest(void *pages, size_t size);

@@ -62,12 +62,33 @@ static void the_nth_try_fails(void **state)
     leat_free(q);
 }
 
+/* Of any size, at its limits too: zeroed, and whole. */
+static void tables(void **state)
+{
+    static const size_t sizes[] = {1, 8, 262143, 262144, 262145, 3 << 20};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint8_t *t = leat_try_table(sizes[i]);
+        assert_non_null(t);
+        assert_int_equal(t[0] | t[sizes[i] / 2] | t[sizes[i] - 1], 0);
+        memset(t, 1, sizes[i]);
+        leat_free_table(t, sizes[i]);
+        leat_mem_fail_at(1);
+        assert_null(leat_try_table(sizes[i]));
+        leat_mem_fail_at(0);
+    }
+    leat_free_table(NULL, 0);
+    leat_free_table(NULL, 1 << 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_memory_is_zeroed),
         cmocka_unit_test(strings),
         cmocka_unit_test(the_nth_try_fails),
+        cmocka_unit_test(tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
