@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "exporters/prom_pick.h"
 #include "exporters/prom_store_internal.h"
 #include "proto/metric_id.h"
 #include "proto/otlp_match.h"
@@ -329,7 +328,6 @@ static void begin_info(struct intake *in)
 static bool make_labels(struct intake *in, const struct leat_point *p)
 {
     struct leat_scrape_store *s = in->s;
-    struct leat_bytes message = p->message;
 
     if (in->info_number != in->w.resource_number) {
         begin_info(in);
@@ -337,8 +335,6 @@ static bool make_labels(struct intake *in, const struct leat_point *p)
     }
     if (in->resource_number != in->w.resource_number) {
         leat_prom_labels_resource(s->labels, in->w.resource);
-        if (s->pick != NULL)
-            leat_scrape_pick_resource(s->pick, in->w.resource);
         in->resource_number = in->w.resource_number;
         in->scope_number = 0;
     }
@@ -347,9 +343,7 @@ static bool make_labels(struct intake *in, const struct leat_point *p)
                                leat_otlp_get(in->w.scope_group, SCHEMA_URL));
         in->scope_number = in->w.scope_number;
     }
-    if (s->pick != NULL && !leat_scrape_pick_point(s->pick, p->message, p->attrs_field, &message))
-        return false;
-    return leat_prom_labels_point(s->labels, message, p->attrs_field) == LEAT_PROM_LABELS_OK;
+    return leat_prom_labels_point(s->labels, p->message, p->attrs_field) == LEAT_PROM_LABELS_OK;
 }
 
 /* The point has itself the label that tells its samples apart: a page with a label twice would be
@@ -527,7 +521,6 @@ struct leat_scrape_store *leat_scrape_store_new(const struct leat_scrape_store_c
 
     s->conf = *conf;
     s->labels = leat_prom_labels_new(&s->conf.labels);
-    s->pick = leat_scrape_pick_new(conf->included, conf->excluded);
     s->shared = leat_map_new(SHARED_MAX);
     s->by_stream.by_stream = true;
     leat_list_init(&s->ages);
@@ -548,7 +541,6 @@ void leat_scrape_store_free(struct leat_scrape_store *s)
     leat_free(s->by_stream.slots);
     leat_map_free(s->shared, NULL);
     leat_prom_labels_free(s->labels);
-    leat_scrape_pick_free(s->pick);
     leat_point_room_done(&s->room);
     leat_text_done(&s->name);
     leat_text_done(&s->block);

@@ -12,7 +12,6 @@
 #include "proto/prom_name.h"
 
 struct leat_budget;
-struct leat_strings;
 
 /* Why a data point is not on the page. */
 enum leat_scrape_drop {
@@ -37,9 +36,6 @@ const char *leat_scrape_drop_name(enum leat_scrape_drop why); /* as a label: "ty
 struct leat_scrape_store_conf {
     struct leat_prom_naming naming;
     struct leat_prom_label_conf labels;
-    /* Globs of resource attributes that go onto every series (resource_constant_labels); NULL or
-     * empty: none. */
-    const struct leat_strings *included, *excluded;
     bool exemplars;     /* are kept */
     int64_t expiration; /* ns without an update; 0: never */
     size_t max_series, max_bytes;

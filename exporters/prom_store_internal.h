@@ -56,12 +56,9 @@ struct leat_scrape_table {
     size_t cap, count;
 };
 
-struct leat_scrape_pick;
-
 struct leat_scrape_store {
     struct leat_scrape_store_conf conf;
     struct leat_prom_labels *labels;
-    struct leat_scrape_pick *pick; /* NULL: nothing to pick */
     struct leat_scrape_family_node *first[LEAT_SCRAPE_HEIGHT];
     struct leat_scrape_table by_key, by_stream;
     struct leat_map *shared; /* by the bytes of their print */

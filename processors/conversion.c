@@ -180,7 +180,10 @@ static bool write_metric(struct pass *p, struct leat_bytes metric)
     return !had || any;
 }
 
-static bool write_scope(struct pass *p, struct leat_bytes group)
+/* A group: its entries of field `inner`, one by one, all else as it stands. False: nothing is left
+ * of it. */
+static bool write_group(struct pass *p, uint32_t field, struct leat_bytes group, uint32_t inner,
+                        bool (*write_one)(struct pass *p, struct leat_bytes entry))
 {
     struct leat_wire w = leat_wire_of(group);
     const uint8_t *from = w.at;
@@ -188,12 +191,10 @@ static bool write_scope(struct pass *p, struct leat_bytes group)
     size_t begin = p->out.len;
     bool any = false, had = false;
 
-    p->at.scope_group = group;
-    p->at.scope_number++;
-    leat_make_open(&p->make, SCOPE_METRICS);
+    leat_make_open(&p->make, field);
     for (; leat_wire_next(&w, &f) > 0; from = w.at) {
-        if (f.field == METRICS) {
-            any = write_metric(p, f.bytes) || any;
+        if (f.field == inner) {
+            any = write_one(p, f.bytes) || any;
             had = true;
         } else {
             copy_field(p, from, w.at);
@@ -203,26 +204,18 @@ static bool write_scope(struct pass *p, struct leat_bytes group)
     return !had || any;
 }
 
+static bool write_scope(struct pass *p, struct leat_bytes group)
+{
+    p->at.scope_group = group;
+    p->at.scope_number++;
+    return write_group(p, SCOPE_METRICS, group, METRICS, write_metric);
+}
+
 static void write_resource(struct pass *p, struct leat_bytes group)
 {
-    struct leat_wire w = leat_wire_of(group);
-    const uint8_t *from = w.at;
-    struct leat_wire_field f;
-    size_t begin = p->out.len;
-    bool any = false, had = false;
-
     p->at.resource_group = group;
     p->at.resource_number++;
-    leat_make_open(&p->make, RESOURCE_METRICS);
-    for (; leat_wire_next(&w, &f) > 0; from = w.at) {
-        if (f.field == SCOPE_METRICS) {
-            any = write_scope(p, f.bytes) || any;
-            had = true;
-        } else {
-            copy_field(p, from, w.at);
-        }
-    }
-    end_message(p, begin, had && !any);
+    write_group(p, RESOURCE_METRICS, group, SCOPE_METRICS, write_scope);
 }
 
 static void write_request(struct pass *p, struct leat_bytes request)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/glob.h"
 #include "base/mem.h"
 #include "proto/otlp_match.h"
 #include "proto/otlp_show.h"
@@ -232,39 +233,10 @@ static enum leat_prom_labels_result add_service(struct leat_prom_labels *b,
     return r;
 }
 
-/* `*` is any characters, `?` one. */
-static bool matches(const char *pattern, struct leat_bytes key)
-{
-    const char *star = NULL;
-    size_t at = 0, again = 0;
-
-    while (at < key.len) {
-        size_t len = leat_utf8_len(leat_bytes(key.data + at, key.len - at));
-        if (*pattern == '*') {
-            star = ++pattern;
-            again = at;
-        } else if (*pattern == '?') {
-            pattern++;
-            at += len != 0 ? len : 1;
-        } else if (*pattern != '\0' && (uint8_t)*pattern == key.data[at]) {
-            pattern++;
-            at++;
-        } else if (star != NULL) {
-            pattern = star;
-            at = ++again;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
 static bool matches_any(const char *const *patterns, uint32_t count, struct leat_bytes key)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (matches(patterns[i], key))
+        if (leat_glob(patterns[i], key, LEAT_GLOB_ONE))
             return true;
     }
     return false;

@@ -305,6 +305,20 @@ static void find_before(struct leat_statsd_table *t, struct leat_statsd_cursor *
         c->before = ref;
 }
 
+/* One point more. False: there is no room for it, after those before it. */
+static bool put_next(struct writer *w, struct leat_statsd_series *s, uint32_t *points,
+                     double *ret_left)
+{
+    if (*points == 0)
+        open_envelope(w);
+    if (!put_point(w, s, ret_left)) {
+        LEAT_CHECK(*points > 0);
+        return false;
+    }
+    ++*points;
+    return true;
+}
+
 /* The points of the cursor's client, from where it stands: until there is no room, no more to be
  * written, or no more series. */
 static uint32_t put_client(struct writer *w, struct leat_statsd_cursor *c, uint32_t max)
@@ -319,13 +333,8 @@ static uint32_t put_client(struct writer *w, struct leat_statsd_cursor *c, uint3
             step(t, c, leat_statsd_series_rest(t, s, w->now));
             continue;
         }
-        if (points == 0)
-            open_envelope(w);
-        if (!put_point(w, s, &left)) {
-            LEAT_CHECK(points > 0);
+        if (!put_next(w, s, &points, &left))
             break;
-        }
-        points++;
         if (!sent(t, s, left, w->now))
             step(t, c, (s->head.flags & LEAT_STATSD_POINT) != 0);
     }
@@ -344,14 +353,9 @@ static uint32_t put_overflow(struct writer *w, uint32_t max)
             s->time = w->now;
             continue;
         }
-        if (points == 0)
-            open_envelope(w);
-        if (!put_point(w, s, &left)) {
-            LEAT_CHECK(points > 0);
+        if (!put_next(w, s, &points, &left))
             break;
-        }
         sent(w->t, s, left, w->now);
-        points++;
     }
     return points;
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/glob.h"
 #include "base/mem.h"
 #include "io/server_internal.h"
 
@@ -83,37 +84,6 @@ uint8_t *leat_reply_room(struct leat_call *c, size_t len)
 
 /* --- CORS (https://fetch.spec.whatwg.org/#http-cors-protocol) */
 
-static char low(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-/* `*` stands for any run of characters. Steps back to the last asterisk only: at most pattern times
- * text steps. */
-static bool glob(const char *pattern, struct leat_bytes text)
-{
-    const char *star = NULL;
-    size_t i = 0, again = 0;
-
-    while (i < text.len) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            again = i;
-        } else if (*pattern != '\0' && low(*pattern) == low((char)text.data[i])) {
-            pattern++;
-            i++;
-        } else if (star != NULL) {
-            pattern = star;
-            i = ++again;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
 bool leat_cors_origin(const struct leat_server *s, struct leat_bytes origin)
 {
     const struct leat_strings *allowed = &s->conf->cors.allowed_origins;
@@ -121,7 +91,7 @@ bool leat_cors_origin(const struct leat_server *s, struct leat_bytes origin)
     if (origin.len == 0 || origin.len > ORIGIN_MAX)
         return false;
     for (uint32_t i = 0; i < allowed->count; i++)
-        if (glob(allowed->items[i], origin))
+        if (leat_glob(allowed->items[i], origin, LEAT_GLOB_FOLD))
             return true;
     return false;
 }

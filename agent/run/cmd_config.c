@@ -98,6 +98,7 @@ static void component_text(const struct leat_component *c, int width, struct lea
 int leat_cmd_components(const struct leat_cli *cli)
 {
     bool json = strcmp(cli->output, "json") == 0;
+    int width = longest_type();
     const struct leat_component *const *c;
     struct leat_text out;
 
@@ -112,7 +113,7 @@ int leat_cmd_components(const struct leat_cli *cli)
         }
         if (c == leat_components || c[-1]->kind != (*c)->kind)
             leat_text_printf(&out, "%ss:\n", leat_kind_name((*c)->kind));
-        component_text(*c, longest_type(), &out);
+        component_text(*c, width, &out);
     }
     fwrite(leat_text_get(&out), 1, out.len, stdout);
     leat_text_done(&out);

@@ -90,9 +90,10 @@ static void note_id(struct proof *p, const uint8_t *at)
     p->seen[id / 64] |= (uint64_t)1 << id % 64;
 }
 
-static uint64_t hash(const uint8_t *b, size_t len)
+uint64_t proof_mix(uint64_t h, const void *data, size_t len)
 {
-    uint64_t h = 0xcbf29ce484222325ull ^ len, word;
+    const uint8_t *b = data;
+    uint64_t word;
 
     for (; len >= 8; b += 8, len -= 8) {
         memcpy(&word, b, 8);
@@ -102,6 +103,11 @@ static uint64_t hash(const uint8_t *b, size_t len)
     for (; len > 0; b++, len--)
         h = (h ^ *b) * 0x100000001b3ull;
     return h ^ h >> 29;
+}
+
+static uint64_t hash(const uint8_t *b, size_t len)
+{
+    return proof_mix(0xcbf29ce484222325ull ^ len, b, len);
 }
 
 static const uint8_t *varint(const uint8_t *at, const uint8_t *end, uint64_t *ret)

@@ -23,6 +23,9 @@ void proof_take(struct proof *p, const uint8_t *body, size_t len);
 /* Prints the sums as members of a JSON object. */
 void proof_print(const struct proof *p, FILE *to);
 
+/* A hash of many bytes, begun with `h`: fast, and no more. */
+uint64_t proof_mix(uint64_t h, const void *data, size_t len);
+
 /* encoding: "", "identity", "gzip" or "zstd". Result: malloc'ed; NULL when it cannot be done. */
 uint8_t *proof_pack(const char *encoding, const uint8_t *body, size_t len, size_t *ret_len);
 uint8_t *proof_unpack(const char *encoding, const uint8_t *body, size_t len, size_t *ret_len);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net.h"
+#include "proof.h"
 
 #define MESSAGE_MAX ((size_t)256 << 20)
 #define LABELS_MAX  1024
@@ -170,17 +171,7 @@ static uint8_t *unpack(struct text in, size_t *ret_len)
 
 static uint64_t mix(uint64_t h, const void *data, size_t len)
 {
-    const uint8_t *b = data;
-    uint64_t word;
-
-    for (; len >= 8; b += 8, len -= 8) {
-        memcpy(&word, b, 8);
-        h = (h ^ word) * 0x9e3779b97f4a7c15ull;
-        h ^= h >> 32;
-    }
-    for (; len > 0; b++, len--)
-        h = (h ^ *b) * 0x100000001b3ull;
-    return (h ^ h >> 29) * 0xbf58476d1ce4e5b9ull;
+    return proof_mix(h, data, len) * 0xbf58476d1ce4e5b9ull;
 }
 
 static struct write_series *slot(struct write_series *table, uint64_t room, uint64_t labels)

@@ -240,6 +240,24 @@ def grpc(port, signal, message, headers=(), encoding=None, method=None):
     return GrpcReply(int(found[":status"]), found, sum(sizes) - 5 if sum(sizes) else None)
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    """What destinations are made of: ends with the test, and says nothing of clients that go away."""
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_):
+        pass  # a client that goes away is none of our business
+
+
+class QuietHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_):
+        pass
+
+
 class Sink:
     """An OTLP/HTTP destination that counts records by their ids. `answer(signal, names)` may return
     (status, headers, body) or None for 200; it is called under the lock."""
@@ -251,20 +269,11 @@ class Sink:
         self.requests = []  # (signal, names, headers, status)
         sink = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *_):
-                pass
-
+        class Handler(QuietHandler):
             def do_POST(self):
                 sink.serve(self)
 
-        class Server(http.server.ThreadingHTTPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            block_on_close = False
+        class Server(QuietServer):
             request_queue_size = 128
 
             def process_request(self, request, address):
@@ -276,9 +285,6 @@ class Sink:
                 with sink.lock:
                     sink.sockets.discard(request)
                 super().shutdown_request(request)
-
-            def handle_error(self, *_):
-                pass  # a client that goes away is none of our business
 
         self.sockets = set()
         self.server = Server(("127.0.0.1", port), Handler)

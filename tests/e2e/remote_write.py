@@ -2,10 +2,10 @@
 definitions (field numbers of prompb/remote.proto, prompb/types.proto, io/prometheus/write/v2/types.proto) and from
 snappy's format description, independent of the program under test."""
 import collections
-import http.server
 import struct
 import threading
 
+import lib
 import otlp
 
 V1, V2 = "application/x-protobuf", "application/x-protobuf;proto=io.prometheus.write.v2.Request"
@@ -175,25 +175,11 @@ class Receiver:
         self.answer, self.requests, self.series, self.metadata = answer, [], [], {}
         receiver = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *_):
-                pass
-
+        class Handler(lib.QuietHandler):
             def do_POST(self):
                 receiver.serve(self)
 
-        class Server(http.server.ThreadingHTTPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, *_):
-                pass  # a client that goes away is none of our business
-
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = lib.QuietServer(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/api/v1/write"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()

@@ -65,12 +65,14 @@ static void const_labels_and_scopes(void **state)
 
 static void picked_resource_attributes(void **state)
 {
-    static const char *in[] = {"host.*", "a"}, *ex[] = {"host.na?e"};
-    struct leat_strings included = {in, 2}, excluded = {ex, 1};
+    static const char *const in[] = {"host.*", "a"}, *const ex[] = {"host.na?e"};
 
     (void)state;
-    r.conf.included = &included;
-    r.conf.excluded = &excluded;
+    r.conf.labels.resource = true;
+    r.conf.labels.included = in;
+    r.conf.labels.included_count = 2;
+    r.conf.labels.excluded = ex;
+    r.conf.labels.excluded_count = 1;
     r.conf.labels.no_scope = true;
     scrape_rig_start(&r);
     scrape_rig_json(&r,
