@@ -383,7 +383,8 @@ class Together(lib.Case):
     def test_two_workers_over_many_intervals(self):
         sent = 0
         with Points() as sink:
-            with lib.Leat(config(sink, "endpoint: 'localhost:0'", interval="20ms", workers=2)) as leat:
+            with lib.Leat(config(sink, "endpoint: 'localhost:0'", interval="20ms", workers=2,
+                                 exporter=", sending_queue: {num_consumers: 1}")) as leat:  # they arrive in their order
                 at = port(leat)
                 while len(sink.values("hits")) < 10:
                     for _ in range(8):
